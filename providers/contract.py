@@ -79,6 +79,7 @@ class ProviderSettings:
     kind: str
     name: str
     workspace_id: int
+    connections: int = 4
     config: Mapping[str, Any] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
