@@ -1,0 +1,167 @@
+"""Checking and rendering what someone is typing, in a process of its own with limits on CPU, memory and time.
+
+    python -m templates_registry.liquid.child < request.json > answer.json
+
+The process imports no Django and gets no environment, so there is nothing in it to take. A plain subprocess, because
+Celery's children are daemonic and may not use multiprocessing.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from templates_registry.liquid.checks import check
+from templates_registry.liquid.limits import LimitExceeded, MissingVariable, RenderError
+from templates_registry.liquid.part import Escape, compile_part
+from templates_registry.liquid.problems import Problem
+
+CPU_SECONDS = 1.0
+WALL_SECONDS = 10.0
+"""Beyond the CPU limit, for a machine that is busy with other things."""
+MEMORY_BYTES = 256 * 1024 * 1024
+_ROOT = Path(__file__).resolve().parents[2]
+_TOO_SLOW = f"The template took longer than {CPU_SECONDS:g} s."
+_TOO_BIG = f"The template needs more than {MEMORY_BYTES // 2**20} MB of memory."
+
+
+@dataclass(frozen=True, slots=True)
+class PartSource:
+    """One part as it is typed: its name, its Liquid, and how its values are escaped."""
+
+    name: str
+    source: str
+    escape: Escape = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What came of it. `rendered` holds the parts that could be rendered, blanks included.
+
+    `missing` names the variables for which the recipient would be skipped, one a part at most.
+    """
+
+    rendered: dict[str, str]
+    problems: list[Problem]
+    missing: list[str]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that forbid publishing."""
+        return [problem for problem in self.problems if problem.level == "error"]
+
+
+def check_in_child(parts: Sequence[PartSource]) -> list[Problem]:
+    """`check` of each part, and whether it compiles, in a child. Takes about a third of a second."""
+    return _ask(parts, None).problems
+
+
+def preview_in_child(parts: Sequence[PartSource], fields: Mapping[str, object]) -> Preview:
+    """`check` and one rendering of each part for `fields` (plain JSON values), in a child."""
+    return _ask(parts, fields)
+
+
+def _ask(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> Preview:
+    request = json.dumps({"parts": [asdict(part) for part in parts], "fields": fields}).encode()
+    first = parts[0].name if parts else ""
+    command = [sys.executable, "-m", "templates_registry.liquid.child"]
+    try:
+        done = subprocess.run(
+            command,
+            input=request,
+            capture_output=True,
+            timeout=WALL_SECONDS,
+            cwd=_ROOT,
+            env=_environment(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return _failed(first, "too_slow", _TOO_SLOW)
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGVTALRM):
+        return _failed(first, "too_slow", _TOO_SLOW)
+    if done.returncode != 0:
+        return _failed(first, "too_much_memory", _TOO_BIG)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return Preview(answer["rendered"], [Problem(**item) for item in answer["problems"]], answer["missing"])
+
+
+def _failed(part: str, code: str, message: str) -> Preview:
+    hint = "Use fewer or smaller loops, and fewer filters that make text longer."
+    return Preview({}, [Problem(part, None, None, code, message, hint)], [])
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
+    return {**kept, "PYTHONUTF8": "1", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def main() -> None:
+    """Answer the one request on standard input."""
+    request = json.loads(sys.stdin.buffer.read())
+    _limit()
+    parts = [PartSource(**item) for item in request["parts"]]
+    try:
+        answer = json.dumps(_answer(parts, request["fields"]))
+    except MemoryError:
+        answer = json.dumps(asdict(_failed(parts[0].name, "too_much_memory", _TOO_BIG)))
+    sys.stdout.write(answer)
+
+
+def _limit() -> None:
+    # What starting took doesn't count: the timer runs from here, and the hard limit is there in case it doesn't.
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime + CPU_SECONDS) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    memory = _address_space() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _address_space() -> int:
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return MEMORY_BYTES
+
+
+def _answer(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> dict[str, object]:
+    rendered: dict[str, str] = {}
+    problems: list[Problem] = []
+    missing: list[str] = []
+    for part in parts:
+        found = check(part.source, part=part.name)
+        problems += found
+        if any(problem.level == "error" for problem in found):
+            continue
+        try:
+            _render(part, fields, rendered, missing)
+        except (LimitExceeded, RenderError) as error:
+            line = error.line if isinstance(error, RenderError) else None
+            hint = "Check the values it was rendered with."
+            problems.append(Problem(part.name, line, None, "render_error", str(error), hint))
+    return {"rendered": rendered, "problems": [asdict(problem) for problem in problems], "missing": missing}
+
+
+def _render(
+    part: PartSource, fields: Mapping[str, object] | None, rendered: dict[str, str], missing: list[str]
+) -> None:
+    strict = compile_part(part.source, escape=part.escape)
+    if fields is None:
+        return
+    try:
+        strict.render(fields)
+    except MissingVariable as error:
+        missing.append(error.name)
+    rendered[part.name] = compile_part(part.source, escape=part.escape, strict=False).render_text(fields)
+
+
+if __name__ == "__main__":
+    main()

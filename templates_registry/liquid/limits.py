@@ -1,0 +1,105 @@
+"""What a template may cost, and the errors that say so.
+
+Templates are hostile input. Limits on the syntax tree are checked when a template is saved (`check`),
+limits on values while it renders, and CPU and memory by running the first render in a child (`child`).
+"""
+
+import threading
+
+MAX_SOURCE_BYTES = 500_000
+MAX_OUTPUT_BYTES = 1_000_000
+MAX_VALUE_LENGTH = 1_000_000
+"""Characters of a string that a filter, an assign or a capture may make."""
+MAX_ITEMS = 10_000
+"""Items of a list or range that a filter or an expression may make."""
+MAX_ITERATIONS = 10_000
+"""Loop turns of one render, all loops together."""
+MAX_WORK = 20_000_000
+"""Characters that filters and outputs of large values may handle in one render."""
+MAX_INTEGER_BITS = 4_096
+MAX_UNIQ_ITEMS = 1_000
+MAX_DATE_LENGTH = 200
+LARGE = 4_096
+"""Characters from which a value is counted as work."""
+
+MAX_BLOCK_DEPTH = 20
+MAX_LOOP_DEPTH = 4
+MAX_LOOP_NODES = 300
+MAX_NODES = 5_000
+MAX_FILTERS = 15
+MAX_EXPRESSION_DEPTH = 30
+MAX_VARIABLES = 200
+
+
+class TemplateError(Exception):
+    """A template that can't be used, or that failed while rendering. The message is for its author."""
+
+
+class RenderError(TemplateError):
+    """Rendering failed, as it would in python-liquid; that error is the `__cause__`.
+
+    `line` counts from 1, None where it isn't known.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message if line is None else f"Line {line}: {message}")
+        self.line = line
+
+
+class MissingVariable(Exception):
+    """An output reached while rendering gave nothing to show, and has no default. Skips the recipient."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class LimitExceeded(TemplateError):
+    """A limit of this module was passed while rendering."""
+
+
+class OutputTooLarge(LimitExceeded):
+    """The rendered text, or a piece of it, is larger than `MAX_OUTPUT_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The output is larger than {MAX_OUTPUT_BYTES:,} bytes.")
+
+
+class _Meter(threading.local):
+    spent = 0
+
+
+_meter = _Meter()
+
+
+def reset_work() -> None:
+    """Start counting the work of one render."""
+    _meter.spent = 0
+
+
+def charge(length: int) -> None:
+    """Count `length` characters of work. Raises LimitExceeded."""
+    _meter.spent += length
+    if _meter.spent > MAX_WORK:
+        raise LimitExceeded(f"The template handled more than {MAX_WORK:,} characters of text.")
+
+
+def check_length(length: int) -> None:
+    """Refuse a string of more than `MAX_VALUE_LENGTH` characters, and count a large one as work."""
+    if length > MAX_VALUE_LENGTH:
+        raise LimitExceeded(f"A value would be {length:,} characters long; the limit is {MAX_VALUE_LENGTH:,}.")
+    if length > LARGE:
+        charge(length)
+
+
+def check_items(count: int) -> None:
+    """Refuse a list or range of more than `MAX_ITEMS` items."""
+    if count > MAX_ITEMS:
+        raise LimitExceeded(f"A list or range would have {count:,} items; the limit is {MAX_ITEMS:,}.")
+    charge(count)
+
+
+def check_iterations(count: int) -> None:
+    """Refuse more than `MAX_ITERATIONS` loop turns in one render."""
+    if count > MAX_ITERATIONS:
+        raise LimitExceeded(f"Loops would turn {count:,} times; the limit is {MAX_ITERATIONS:,} for one message.")

@@ -1,0 +1,84 @@
+"""One part of a template (a subject, an HTML body, …), ready to be rendered once per recipient."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from liquid.exceptions import LiquidError
+
+from templates_registry.liquid.compiler import Render, compile_template
+from templates_registry.liquid.environment import Template, error_line, parse
+from templates_registry.liquid.limits import (
+    MAX_OUTPUT_BYTES,
+    LimitExceeded,
+    MissingVariable,
+    OutputTooLarge,
+    RenderError,
+    reset_work,
+)
+from templates_registry.liquid.variables import field_names
+
+Escape = Literal["html", "text"]
+Newline = Literal["\n", "\r\n"]
+
+
+class Part:
+    """A parsed part. `fields` are the top-level names it may look up; `compiled` says whether the splice serves it.
+
+    What the compiler doesn't cover is rendered by python-liquid, with the same results and errors.
+    """
+
+    __slots__ = ("_newline", "_render", "_strict", "_template", "compiled", "fields")
+
+    def __init__(self, template: Template, *, strict: bool, newline: Newline, render: Render | None) -> None:
+        self.fields: frozenset[str] = field_names(template)
+        self.compiled = render is not None
+        self._template = template
+        self._strict = strict
+        self._newline = newline
+        self._render = render
+
+    def render(self, fields: Mapping[str, object]) -> bytes:
+        """UTF-8 for one recipient. `fields` hold plain JSON values only.
+
+        Raises MissingVariable (strict parts), LimitExceeded and its kind OutputTooLarge, and RenderError.
+        """
+        reset_work()
+        if self._render is None:
+            return self._interpret(fields)
+        try:
+            result = self._render(fields)
+        except (MissingVariable, LimitExceeded):
+            raise
+        except Exception:
+            # Whatever it was, python-liquid decides what it is and where.
+            return self._interpret(fields)
+        if len(result) > MAX_OUTPUT_BYTES:
+            raise OutputTooLarge
+        return result
+
+    def render_text(self, fields: Mapping[str, object]) -> str:
+        """The same as text, for a subject or a title. Raises as `render`."""
+        return self.render(fields).decode()
+
+    def _interpret(self, fields: Mapping[str, object]) -> bytes:
+        reset_work()
+        try:
+            return self._template.render_fields(fields, strict=self._strict, newline=self._newline).encode()
+        except (MissingVariable, LimitExceeded):
+            raise
+        except LiquidError as error:
+            raise RenderError(str(error.message), error_line(error)) from error
+        except Exception as error:
+            raise RenderError(f"{type(error).__name__}: {error}"[:500]) from error
+
+
+def compile_part(source: str, *, escape: Escape, newline: Newline = "\n", strict: bool = True) -> Part:
+    """Parse and compile `source`, once per execution.
+
+    `escape="html"` escapes values as python-liquid's autoescape does. `newline` is how line ends are written, in
+    literals and values; "\\n" leaves them as they are. With `strict` an output that has nothing to show raises
+    MissingVariable; without, the bytes are python-liquid's own. Raises RenderError where the source isn't Liquid.
+    """
+    template = parse(source, autoescape=escape == "html")
+    render = compile_template(template, strict=strict, newline=newline)
+    return Part(template, strict=strict, newline=newline, render=render)
