@@ -18,7 +18,7 @@ env = environ.Env()
 
 def is_production() -> bool:
     """True unless VOLLEY_ENV says `development`: forgetting to set it must be safe."""
-    name = env.str("VOLLEY_ENV", "production")
+    name: str = env.str("VOLLEY_ENV", "production")
     if name not in ("production", "development"):
         raise ImproperlyConfigured(f"VOLLEY_ENV is {name!r}; it is 'production' or 'development'.")
     return name == "production"

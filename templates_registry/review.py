@@ -1,0 +1,106 @@
+"""What an author should know about a draft: errors that forbid publishing, warnings, and the variables it uses.
+
+Nothing here writes. Whatever parses or renders a draft runs in a child process with limits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.channels import Type
+from common.errors import FieldError
+from templates_registry import liquid
+from templates_registry.liquid.child import PartSource, preview_in_child
+from templates_registry.liquid.problems import Problem
+from templates_registry.parts import PARTS, assemble, sources
+
+_UNSUBSCRIBE_HINT = 'Add <a href="{{ unsubscribe_url }}">Unsubscribe</a> outside of any condition.'
+
+
+@dataclass(frozen=True, slots=True)
+class VariableUse:
+    """A variable of the whole template; `places` are words such as `html line 3`."""
+
+    name: str
+    required: bool
+    places: tuple[str, ...]
+
+    def as_wire(self) -> dict[str, Any]:
+        return {"name": self.name, "required": self.required, "places": list(self.places)}
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """`content` is None where an error kept it from being rendered."""
+
+    problems: list[Problem]
+    content: dict[str, Any] | None
+    missing: list[str]
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.level == "error"]
+
+
+def review(*, type: Type | str, purpose: str, content: Mapping[str, str], fields: Mapping[str, Any]) -> Review:
+    """Checks every part and renders it once for `fields`, blanks included."""
+    problems = _required_problems(type, content)
+    try:
+        parts = [PartSource(item.part, item.source, item.escape) for item in sources(type, content)]
+    except ValueError as error:
+        hint = 'For example {"sku": "{{ sku }}"}.'
+        return Review([*problems, Problem("data", None, None, "invalid_json", str(error), hint)], None, [])
+    seen = preview_in_child(parts, fields)
+    problems += seen.problems
+    if not seen.errors:
+        problems += _html_problems(type, purpose, content)
+    rendered = None if seen.errors else assemble(seen.rendered)
+    return Review(problems, rendered, seen.missing)
+
+
+def variables_of(type: Type | str, content: Mapping[str, str]) -> list[VariableUse]:
+    """The variables of all parts together, in the order of first use; parts that can't be parsed are left out."""
+    found: dict[str, VariableUse] = {}
+    for item in _sources_or_none(type, content):
+        try:
+            mentions = liquid.variables(item.source)
+        except liquid.TemplateError:
+            continue
+        for variable in mentions:
+            places = tuple(f"{item.part} line {line}" for line in variable.lines)
+            known = found.get(variable.name, VariableUse(variable.name, False, ()))
+            found[variable.name] = VariableUse(
+                variable.name, known.required or variable.required, known.places + places
+            )
+    return list(found.values())
+
+
+def as_field_error(problem: Problem) -> FieldError:
+    where = f"Line {problem.line}: " if problem.line else ""
+    return FieldError(f"content.{problem.part}", problem.code, f"{where}{problem.message}", hint=problem.hint)
+
+
+def _sources_or_none(type: Type | str, content: Mapping[str, str]) -> list[Any]:
+    try:
+        return list(sources(type, content))
+    except ValueError:
+        return list(sources(type, {**content, "data": ""}))
+
+
+def _required_problems(type: Type | str, content: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(rule.name, None, None, "required", f"{rule.label} is empty.", "Write it before publishing.")
+        for rule in PARTS[Type(type)]
+        if rule.required and not (content.get(rule.name) or "").strip()
+    ]
+
+
+def _html_problems(type: Type | str, purpose: str, content: Mapping[str, str]) -> list[Problem]:
+    html = content.get("html") or ""
+    if type != Type.EMAIL or not html.strip():
+        return []
+    problems = liquid.html_problems(html)
+    if purpose == "marketing" and not liquid.has_unsubscribe_link(html):
+        message = "A marketing email needs an unsubscribe link that every recipient gets."
+        problems.append(Problem("html", None, None, "no_unsubscribe_link", message, _UNSUBSCRIBE_HINT))
+    return problems
