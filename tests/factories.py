@@ -1,0 +1,154 @@
+"""Rows for tests: plain functions, each with names of its own unless told otherwise.
+
+They write through models; what a test is about goes through the services or the API.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from audiences.models import Address, Contact, List, ListMembership
+from campaigns.models import Campaign, Tag
+from common.authorship import SYSTEM, Actor, authored_by
+from providers.models import Kind, Provider, Sender
+from templates_registry.models import Template, TemplateVersion
+from workspaces.keys import NewKey, create_api_key
+from workspaces.models import App, Membership, User, Workspace
+from workspaces.roles import Role, Scope
+
+_numbers = itertools.count(1)
+
+CONTENT: dict[str, dict[str, str]] = {
+    "email": {
+        "subject": "Hello {{ first_name }}",
+        "html": '<p>Hello {{ first_name }}</p><a href="{{ unsubscribe_url }}">Unsubscribe</a>',
+        "text": "Hello {{ first_name }} {{ unsubscribe_url }}",
+    },
+    "push": {"title": "Hello {{ first_name }}", "body": "{{ offer }} off", "link": "", "data": ""},
+    "webpush": {"title": "Hello {{ first_name }}", "body": "{{ offer }} off", "link": "", "data": ""},
+    "sms": {"text": "Hello {{ first_name }}"},
+    "whatsapp": {"text": "Hello {{ first_name }}"},
+    "webhook": {"body": '{"hello": "{{ first_name }}"}'},
+}
+
+
+def number() -> int:
+    """A number that no other row of this run has been named with."""
+    return next(_numbers)
+
+
+def make_user(**fields: Any) -> User:
+    return User.objects.create_user(**{"username": f"user-{number()}", "password": "a long password", **fields})
+
+
+def make_member(workspace: Workspace, role: Role = Role.ADMIN, **fields: Any) -> User:
+    """A staff user who belongs to the workspace."""
+    user = make_user(is_staff=True, **fields)
+    Membership.objects.create(user=user, workspace=workspace, role=role)
+    return user
+
+
+def actor_for(user: User) -> Actor:
+    return Actor(kind="user", id=user.pk, name=user.username, author_id=user.pk)
+
+
+def make_workspace(*, sandbox: bool = True, **fields: Any) -> Workspace:
+    """With a sandbox provider that takes every type, unless told otherwise."""
+    n = number()
+    workspace = Workspace.objects.create(**{"name": f"Workspace {n}", "slug": f"workspace-{n}", **fields})
+    if sandbox:
+        make_provider(workspace)
+    return workspace
+
+
+def make_provider(workspace: Workspace, kind: str = Kind.SANDBOX, **fields: Any) -> Provider:
+    values = {"name": f"provider {number()}", "type": "", "is_default": True, **fields}
+    return Provider.objects.create(workspace=workspace, kind=kind, **values)
+
+
+def make_sender(workspace: Workspace, type: str = "email", **fields: Any) -> Sender:
+    values = {"name": "Volley", "address": f"news{number()}@example.test", **fields}
+    return Sender.objects.create(workspace=workspace, type=type, **values)
+
+
+def make_app(workspace: Workspace, app_id: str | None = None) -> App:
+    app_id = app_id or f"app-{number()}"
+    return App.objects.create(workspace=workspace, app_id=app_id, name=app_id)
+
+
+def make_key(
+    workspace: Workspace, scopes: Sequence[str] = tuple(Scope.values), *, actor: Actor = SYSTEM, **fields: Any
+) -> NewKey:
+    """`.plain` is what goes into Authorization."""
+    return create_api_key(workspace=workspace, name=f"key {number()}", scopes=scopes, actor=actor, **fields)
+
+
+def make_draft_template(workspace: Workspace, type: str = "email", **fields: Any) -> Template:
+    values = {"name": f"template {number()}", "content": CONTENT[type], **fields}
+    return Template.objects.create(workspace=workspace, type=type, **values)
+
+
+def make_template(workspace: Workspace, type: str = "email", **fields: Any) -> Template:
+    """A published template."""
+    return publish_again(make_draft_template(workspace, type, **fields))
+
+
+def publish_again(template: Template, **fields: Any) -> Template:
+    """Makes the next version out of the draft, `fields` changed first."""
+    for name, value in fields.items():
+        setattr(template, name, value)
+    template.published = TemplateVersion.objects.create(
+        template=template,
+        workspace_id=template.workspace_id,
+        number=template.versions.count() + 1,
+        content=template.content,
+        defaults=template.defaults,
+        hash=hashlib.sha256(json.dumps(template.content, sort_keys=True).encode()).hexdigest(),
+        **authored_by(SYSTEM),
+    )
+    template.save()
+    return template
+
+
+def make_campaign(workspace: Workspace, type: str = "email", **fields: Any) -> Campaign:
+    """With a published template; push and web push get an app. `apps` and `tags` are lists of rows and of names."""
+    template = fields.pop("template", None) or make_template(workspace, type)
+    apps = fields.pop("apps", None)
+    tags = fields.pop("tags", ())
+    values = {"name": f"campaign {number()}", "template": template, **fields}
+    campaign = Campaign.objects.create(workspace=workspace, type=type, **values)
+    if apps is None:
+        apps = [make_app(workspace)] if type in ("push", "webpush") else []
+    campaign.apps.set(apps)
+    campaign.tags.set([Tag.objects.get_or_create(workspace=workspace, name=name)[0] for name in tags])
+    return campaign
+
+
+def make_contact(workspace: Workspace, *, email: str | None = "", app: App | None = None, **fields: Any) -> Contact:
+    """Reachable by an email of its own, unless `email` is None; with `app`, by a device token too."""
+    n = number()
+    values = {"external_id": f"user-{n}", "attributes": {"first_name": f"Name{n}"}, **fields}
+    contact = Contact.objects.create(workspace=workspace, **values)
+    if email is not None:
+        make_address(contact, value=email or f"user{n}@example.test")
+    if app is not None:
+        make_address(contact, "push", app=app, value=f"token-{n}", platform="android")
+    return contact
+
+
+def make_contacts(workspace: Workspace, count: int, **fields: Any) -> list[Contact]:
+    return [make_contact(workspace, **fields) for _ in range(count)]
+
+
+def make_address(contact: Contact, type: str = "email", **fields: Any) -> Address:
+    return Address.objects.create(workspace_id=contact.workspace_id, contact=contact, type=type, **fields)
+
+
+def make_list(workspace: Workspace, contacts: Sequence[Contact] = (), **fields: Any) -> List:
+    made = List.objects.create(workspace=workspace, **{"name": f"list {number()}", **fields})
+    ListMembership.objects.bulk_create(
+        ListMembership(list=made, contact=contact, workspace_id=workspace.pk) for contact in contacts
+    )
+    return made
