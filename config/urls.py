@@ -1,4 +1,15 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from config.health import healthz
+
+from executions.admin_template_preview import template_preview
+
+urlpatterns = [
+    path(
+        "admin/templates_registry/template/<int:template_id>/preview/",
+        admin.site.admin_view(template_preview),
+        name="admin_template_preview",
+    ),
+    path("admin/", admin.site.urls),
+]
