@@ -7,6 +7,7 @@ uv goes into a folder of its own (`.uv`), so the system's Python is left alone. 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -86,9 +87,8 @@ def candidates(version: tuple[int, int]) -> Iterator[str]:
     dotted = "{}.{}".format(*version)
     roots = {os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")} - {None, ""}
     for root in sorted(str(root) for root in roots):
-        versions = Path(root) / "versions"
-        if versions.is_dir():
-            found = [path for path in versions.iterdir() if path.name.startswith(dotted)]
+        with contextlib.suppress(OSError):  # no pyenv there, or another user's
+            found = [path for path in (Path(root) / "versions").iterdir() if path.name.startswith(dotted)]
             yield from (str(path / "bin" / ("python" + dotted)) for path in sorted(found, reverse=True))
     for folder in [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/bin", "/usr/bin"]:
         yield from (str(Path(folder) / name) for name in ("python" + dotted, "python3"))
