@@ -218,8 +218,8 @@ class _Compiler:
         source = self.expressions.value(loop.iterable, scope)
         if isinstance(loop.offset, StringLiteral) and loop.offset.value == "continue":
             raise UnsupportedError("offset: continue")
-        limit = self.expressions.value(loop.limit, scope) if loop.limit else "None"
-        offset = self.expressions.value(loop.offset, scope) if loop.offset else "None"
+        limit = self.expressions.value(loop.limit, scope) if loop.limit else "UNSET"
+        offset = self.expressions.value(loop.offset, scope) if loop.offset else "UNSET"
         call = f"loop_items({items}, {limit}, {offset}, {loop.reversed!r})"
         self.source.line(f"{items} = {source}")
         if loop.limit or loop.offset or loop.reversed:

@@ -3,7 +3,7 @@
 Nothing that an author wrote becomes code: names and values go in as `repr` of a string or as a constant's number.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from liquid import Environment, Markup
@@ -96,8 +96,8 @@ class Expressions:
         root, *segments = path.path
         if not isinstance(root, str):
             raise UnsupportedError("a computed variable name")
-        if len(segments) == 1 and root == "forloop" and scope.get(root, "").startswith("f"):
-            return self._loop_property(scope[root], segments[0], scope)
+        if root == "forloop" and scope.get(root, "").startswith("f"):
+            return self._loop_property(scope[root], segments)
         source = self._root(root, scope)
         if not segments:
             return source
@@ -106,12 +106,13 @@ class Expressions:
         parts = [self.path(item, scope) if isinstance(item, Path) else self.constant(item) for item in segments]
         return f"dig({source}, ({', '.join(parts)},))"
 
-    def _loop_property(self, variable: str, segment: object, scope: Scope) -> str:
-        if isinstance(segment, str) and segment in ForLoop._keys:
-            return f"{variable}.{segment}"
-        if isinstance(segment, Path):
-            return f"dig({variable}, ({self.path(segment, scope)},))"
-        return f"dig({variable}, {self.constant((segment,))})"
+    def _loop_property(self, variable: str, segments: Sequence[object]) -> str:
+        # The object itself can be walked through, which moves the loop that it belongs to.
+        if not segments or segments[-1] == "parentloop" or any(isinstance(item, Path) for item in segments):
+            raise UnsupportedError("forloop as a value")
+        if len(segments) == 1 and segments[0] in ForLoop._keys:
+            return f"{variable}.{segments[0]}"
+        return f"dig({variable}, {self.constant(tuple(segments))})"
 
     def _root(self, root: str, scope: Scope) -> str:
         if root in scope:

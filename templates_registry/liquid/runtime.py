@@ -89,7 +89,10 @@ def _int_or_zero(value: object) -> int:
 
 
 def loop_items(value: object, limit: object, offset: object, backwards: bool) -> tuple[Sequence[object], int]:
-    """The items that a `for` walks through, and their number as python-liquid counts it."""
+    """The items that a `for` walks through, and their number as python-liquid counts it.
+
+    `limit` and `offset` are UNSET where the tag doesn't give them; nil is an error.
+    """
     items: Sequence[object] = ()
     if isinstance(value, Mapping):
         items = list(value.items())
@@ -98,8 +101,8 @@ def loop_items(value: object, limit: object, offset: object, backwards: bool) ->
     elif isinstance(value, Sequence):
         items = value
     length = len(items)
-    start = to_int(offset) if offset is not None else 0
-    stop = None if limit is None else to_int(limit) + start
+    start = 0 if offset is UNSET else to_int(offset)
+    stop = None if limit is UNSET else to_int(limit) + start
     first, last = min(max(start, 0), length), min(stop or length, length)
     if last < 0:
         raise ValueError(last)
