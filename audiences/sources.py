@@ -1,0 +1,97 @@
+"""An audience's definition as SQL: which contacts are in it.
+
+A definition is what an execution stores: `{"type": "list", "id": 42, "exclude": [{"type": "upload", "id": 7}]}`.
+Types are the keys of `SOURCES`; a new kind of source is one more entry.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+
+class UnknownSource(ValueError):
+    """The definition names a type of source that does not exist."""
+
+
+class _Place(NamedTuple):
+    """Where a condition is evaluated: for which workspace and execution, on which alias of the contact."""
+
+    workspace_id: int
+    execution_id: int | None
+    contact: Identifier
+
+
+_Audience = Mapping[str, Any]
+
+
+def source_condition(
+    *, workspace_id: int, execution_id: int | None, audience: _Audience, alias: str = "c"
+) -> Composable:
+    """A boolean condition on `alias`, a row of `audiences_contact`: does the audience hold it, exclusions applied?
+
+    Inline audiences are the rows of `executions_recipientdata`, so they need the execution; before there is one,
+    `contact_ids` in the definition names the people. Raises UnknownSource.
+    """
+    place = _Place(workspace_id, execution_id, Identifier(alias))
+    owned = SQL("{}.workspace_id = {}").format(place.contact, Literal(workspace_id))
+    return SQL("({} AND {})").format(owned, _condition(place, audience))
+
+
+def _condition(place: _Place, audience: _Audience) -> Composable:
+    source = SOURCES.get(audience["type"])
+    if source is None:
+        raise UnknownSource(f"{audience['type']!r} is no data source; there are {', '.join(SOURCES)}.")
+    included = source(place, audience)
+    excluded = audience.get("exclude") or ()
+    if not excluded:
+        return included
+    return SQL("({} AND NOT {})").format(included, _any(place, excluded))
+
+
+def _any(place: _Place, audiences: Any) -> Composable:
+    return SQL("({})").format(SQL(" OR ").join([_condition(place, audience) for audience in audiences]))
+
+
+def _everyone(place: _Place, audience: _Audience) -> Composable:
+    return SQL("TRUE")
+
+
+def _member(table: str, column: str) -> Callable[[_Place, _Audience], Composable]:
+    def condition(place: _Place, audience: _Audience) -> Composable:
+        return SQL(
+            "EXISTS (SELECT FROM {table} m WHERE m.{column} = {id} AND m.contact_id = {contact}.id"
+            " AND m.workspace_id = {workspace})"
+        ).format(
+            table=Identifier(table),
+            column=Identifier(column),
+            id=Literal(int(audience["id"])),
+            contact=place.contact,
+            workspace=Literal(place.workspace_id),
+        )
+
+    return condition
+
+
+def _inline(place: _Place, audience: _Audience) -> Composable:
+    if "contact_ids" in audience:
+        ids = sorted({int(contact_id) for contact_id in audience["contact_ids"]})
+        return SQL("{}.id = ANY ({}::bigint[])").format(place.contact, Literal(ids))
+    if place.execution_id is None:
+        raise ValueError("An inline audience without an execution needs contact_ids.")
+    return SQL(
+        "EXISTS (SELECT FROM executions_recipientdata m WHERE m.execution_id = {} AND m.contact_id = {}.id)"
+    ).format(Literal(place.execution_id), place.contact)
+
+
+def _any_of(place: _Place, audience: _Audience) -> Composable:
+    return _any(place, audience["sources"]) if audience["sources"] else SQL("FALSE")
+
+
+SOURCES: dict[str, Callable[[_Place, _Audience], Composable]] = {
+    "all": _everyone,
+    "list": _member("audiences_listmembership", "list_id"),
+    "upload": _member("audiences_uploadmembership", "upload_id"),
+    "contacts": _inline,
+    "any_of": _any_of,
+}

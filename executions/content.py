@@ -1,0 +1,127 @@
+"""What an execution says, compiled once, rendered once per recipient."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from common.channels import Type
+from templates_registry.liquid import RESERVED_NAMES, Part, Precedence, RenderError, compile_part
+from templates_registry.parts import Source, assemble, sources
+
+_NOTHING: Mapping[str, object] = {}
+
+
+class Version(Protocol):
+    @property
+    def content(self) -> Any: ...
+
+    @property
+    def defaults(self) -> Any: ...
+
+
+class ExecutionLike(Protocol):
+    """An Execution, or what would become one: previews, test sends and dry runs have none."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def template_version(self) -> Version: ...
+
+    @property
+    def campaign_name(self) -> str: ...
+
+    @property
+    def tags(self) -> Sequence[str]: ...
+
+    @property
+    def campaign_personalization(self) -> Any: ...
+
+    @property
+    def personalization(self) -> Any: ...
+
+
+class EmailBody(NamedTuple):
+    subject: str
+    html: bytes | None
+    text: bytes | None
+
+
+class _Piece(NamedTuple):
+    name: str
+    part: Part
+    single_line: bool
+
+
+class Content:
+    """`fields` are the names looked up; `attribute_names` those of them that a contact's attribute may give."""
+
+    __slots__ = ("_levels", "_pieces", "attribute_names", "fields", "type")
+
+    def __init__(self, type: str, pieces: Sequence[_Piece], levels: Precedence) -> None:
+        self.type = type
+        self._pieces = tuple(pieces)
+        self._levels = levels
+        self.fields: frozenset[str] = frozenset().union(*(piece.part.fields for piece in pieces))
+        self.attribute_names: tuple[str, ...] = tuple(sorted(self.fields - RESERVED_NAMES))
+
+    def render(
+        self,
+        attributes: Mapping[str, object],
+        recipient: Mapping[str, object] = _NOTHING,
+        reserved: Mapping[str, object] = _NOTHING,
+    ) -> dict[str, Any]:
+        """The parts as text, a push's `data` as an object. Raises MissingVariable and TemplateError."""
+        values = self._levels.fields(attributes, recipient, reserved)
+        return assemble({piece.name: _text(piece, values) for piece in self._pieces})
+
+    def render_email(
+        self,
+        attributes: Mapping[str, object],
+        recipient: Mapping[str, object] = _NOTHING,
+        reserved: Mapping[str, object] = _NOTHING,
+    ) -> EmailBody:
+        """An email's parts, bodies as UTF-8 with CRLF. Raises as `render`."""
+        values = self._levels.fields(attributes, recipient, reserved)
+        subject, html, text = "", None, None
+        for piece in self._pieces:
+            if piece.name == "html":
+                html = piece.part.render(values)
+            elif piece.name == "text":
+                text = piece.part.render(values)
+            else:
+                subject = _text(piece, values)
+        return EmailBody(subject, html, text)
+
+
+def _text(piece: _Piece, values: Mapping[str, object]) -> str:
+    text = piece.part.render_text(values)
+    return " ".join(text.split()) if piece.single_line and not text.isprintable() else text
+
+
+def compile_content(execution: ExecutionLike, *, strict: bool = True) -> Content:
+    """Without `strict`, a variable that nobody gives shows as nothing. Raises RenderError for what isn't Liquid."""
+    version = execution.template_version
+    try:
+        found = list(sources(execution.type, version.content))
+    except ValueError as error:
+        raise RenderError(str(error)) from error
+    levels = Precedence(
+        defaults=version.defaults,
+        campaign=execution.campaign_personalization,
+        execution=execution.personalization,
+        reserved={"campaign": {"name": execution.campaign_name, "tags": list(execution.tags)}, "event": {}},
+    )
+    return Content(execution.type, [_piece(execution.type, source, strict) for source in found], levels)
+
+
+def _piece(type: str, source: Source, strict: bool) -> _Piece:
+    body_of_email = type == Type.EMAIL and not source.single_line
+    part = compile_part(source.source, escape=source.escape, newline="\r\n" if body_of_email else "\n", strict=strict)
+    return _Piece(source.part, part, source.single_line)
+
+
+def contact_field(
+    *, external_id: str | None, locale: str, timezone: str, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The reserved variable `contact`."""
+    return {**attributes, "external_id": external_id, "locale": locale, "timezone": timezone, "attributes": attributes}
