@@ -15,8 +15,24 @@ from providers.mime_text import LINE_LIMIT, LINE_WIDTH, crlf, lines_fit, phrase,
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,75}")
 _OURS = frozenset(
-    "bcc cc date dkim-signature feedback-id from list-unsubscribe list-unsubscribe-post message-id mime-version "
-    "received reply-to return-path sender subject to".split()
+    (
+        "bcc",
+        "cc",
+        "date",
+        "dkim-signature",
+        "feedback-id",
+        "from",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "message-id",
+        "mime-version",
+        "received",
+        "reply-to",
+        "return-path",
+        "sender",
+        "subject",
+        "to",
+    )
 )
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _URL_RESERVED = ":/?#[]@!$&'()*+,;=%-._~"

@@ -95,13 +95,7 @@ def _quoted_printable(body: bytes) -> bytes:
 
 def _literal(text: str) -> bool:
     """Whether a header may hold the text as it is: printable ASCII that no reader would decode or trim."""
-    return (
-        text.isascii()
-        and text.isprintable()
-        and "=?" not in text
-        and text[:1] != " "
-        and text[-1:] != " "
-    )
+    return text.isascii() and text.isprintable() and "=?" not in text and text[:1] != " " and text[-1:] != " "
 
 
 def _fold(text: str, column: int) -> str:

@@ -27,7 +27,7 @@ class SmtpConfig:
     ca_certificate: str = ""
     username: str = ""
     password: str = ""
-    helo: str = "localhost"
+    helo: str = ""  # empty: our address as a literal (RFC 5321 4.1.3)
     connections: int = 4
     messages_per_connection: int = 500
     pipelining: bool = True

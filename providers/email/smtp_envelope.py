@@ -1,0 +1,71 @@
+"""One message's commands and payload, as this server can take them."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from providers.contract import Message, Result, Verdict
+from providers.email.smtp_replies import trouble
+from providers.mime import Email
+from providers.mime_address import AddressError, WireAddress, wire_address
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What the server's EHLO offered, less what the configuration forbids; `size` 0 is no limit."""
+
+    host: str = ""
+    pipelining: bool = False
+    chunking: bool = False
+    eight_bit: bool = False
+    utf8: bool = False
+    starttls: bool = False
+    size: int = 0
+    auth: frozenset[str] = frozenset()
+
+
+class Envelope(NamedTuple):
+    mail: bytes
+    rcpt: bytes
+    payload: bytes
+
+
+class Unsendable(Exception):
+    """This message can never pass this server; `result` says why."""
+
+    def __init__(self, words: str, *, dead_address: bool = False) -> None:
+        self.result: Result = trouble(Verdict.FAILED, words)._replace(dead_address=dead_address)
+        super().__init__(words)
+
+
+_sender = lru_cache(maxsize=256)(wire_address)
+
+
+def envelope(message: Message, server: Extensions, *, stuffed: bool) -> Envelope:
+    """`stuffed` doubles leading dots, as DATA needs and BDAT forbids. Raises Unsendable."""
+    email = message.content
+    if not isinstance(email, Email):
+        raise TypeError(f"SMTP carries emails, not {type(email).__name__}.")
+    try:
+        recipient, sender = wire_address(email.recipient), _sender(email.sender)
+    except AddressError as error:
+        raise Unsendable(str(error), dead_address=True) from error
+    payload = email.encode(eight_bit=server.eight_bit)
+    if server.size and len(payload) > server.size:
+        raise Unsendable(f"The message has {len(payload)} bytes; {server.host} takes {server.size}.")
+    plain = payload.isascii() and not sender.utf8 and not recipient.utf8
+    parameters = b"" if plain else _parameters(email, sender, recipient, server)
+    if stuffed and b"\r\n." in payload:
+        payload = payload.replace(b"\r\n.", b"\r\n..")
+    return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender.spec, parameters), b"RCPT TO:<%b>\r\n" % recipient.spec, payload)
+
+
+def _parameters(email: Email, sender: WireAddress, recipient: WireAddress, server: Extensions) -> bytes:
+    if email.head.isascii() and not sender.utf8 and not recipient.utf8:
+        return b" BODY=8BITMIME"
+    if not server.utf8:
+        raise Unsendable(
+            f"The address {email.recipient[:80]!a} or its sender is not ASCII before the @, "
+            f"and {server.host} does not offer SMTPUTF8."
+        )
+    return b" BODY=8BITMIME SMTPUTF8" if server.eight_bit else b" SMTPUTF8"

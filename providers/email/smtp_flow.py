@@ -1,0 +1,288 @@
+"""Messages over an open SMTP connection: three ways, by what the server offers (RFC 5321, 2920, 3030).
+
+A flow sends a group of commands, takes their replies one by one, and decides the next group in `_turn`.
+Whether a message may have been accepted is known at any moment: only when its end was written.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from providers.contract import Message, Result, Verdict
+from providers.email.smtp_envelope import Envelope, Unsendable, envelope
+from providers.email.smtp_replies import Stage, judge, trouble
+from providers.feed import UNSTARTED, Feed
+
+if TYPE_CHECKING:
+    from providers.email.smtp_session import SmtpSession
+
+GROUP_BYTES = 256 * 1024
+STALE_AFTER = 1.0
+_END = b".\r\n"
+_TWO, _THREE, _FOUR, _FIVE = b"2345"
+
+
+class Run(NamedTuple):
+    """How a flow ended; with a failure the connection is gone."""
+
+    failure: Result | None = None
+
+
+class Exchange:
+    """One message on its way through MAIL, RCPT, DATA and its body."""
+
+    __slots__ = ("envelope", "handed", "invited", "message", "refusal")
+
+    def __init__(self, message: Message, wire: Envelope) -> None:
+        self.message = message
+        self.envelope = wire
+        self.refusal: Result | None = None
+        self.invited = False
+        self.handed = False
+
+
+class Flow:
+    """What the three ways share. `limit` is how many messages the connection may still carry."""
+
+    stuffed = True
+
+    def __init__(self, session: "SmtpSession", feed: Feed, limit: int) -> None:
+        self.session = session
+        self.feed = feed
+        self.limit = limit
+        self.pending: deque[tuple[Stage, Exchange | None]] = deque()
+        self.active: list[Exchange] = []
+        self.done: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
+
+    def start(self) -> None:
+        self._turn()
+
+    def on_reply(self, reply: bytes) -> None:
+        if not self.pending:
+            self._break(f"spoke unasked: {_words(reply)}")
+            return
+        stage, exchange = self.pending.popleft()
+        if reply.startswith(b"421"):
+            self._closing(exchange, judge(_words(reply), stage))
+        elif exchange is None and reply[0] != _TWO:
+            self._break(f"refused RSET: {_words(reply)}")
+        elif stage is Stage.DATA and reply[0] == _TWO:
+            self._break(f"answered DATA with {_words(reply)}")
+        else:
+            if exchange is not None:
+                self._progress(exchange, stage, reply)
+            if not self.pending:
+                self._turn()
+
+    def lost(self, words: str) -> None:
+        """The connection is gone: what was handed over is in doubt, the rest is not."""
+        failure = trouble(Verdict.UNAVAILABLE, words)
+        for exchange in reversed(self.active):
+            if exchange.refusal is not None:
+                self.feed.answer(exchange.message, exchange.refusal)
+            elif exchange.handed:
+                self.feed.settle(exchange.message, trouble(Verdict.UNKNOWN, words))
+            elif self.session.proven:
+                self.feed.give_back(exchange.message)
+            else:
+                self.feed.settle(exchange.message, failure)
+        self._finish(failure)
+
+    def abandon(self) -> None:
+        """The caller gave up waiting."""
+        in_doubt = trouble(Verdict.UNKNOWN, "sending was stopped before the answer came")
+        for exchange in self.active:
+            self.feed.settle(exchange.message, exchange.refusal or (in_doubt if exchange.handed else UNSTARTED))
+        self._finish(UNSTARTED)
+
+    def fail(self, error: Exception) -> None:
+        """A bug, ours or the caller's: `send` raises it."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def _turn(self) -> None:
+        raise NotImplementedError
+
+    def _progress(self, exchange: Exchange, stage: Stage, reply: bytes) -> None:
+        if stage is Stage.BODY:
+            self._answered(exchange, reply)
+        elif stage is Stage.DATA and reply[0] == _THREE:
+            exchange.invited = True
+        elif reply[0] != _TWO and exchange.refusal is None:
+            exchange.refusal = judge(_words(reply), stage)
+
+    def _begin(self) -> Exchange | None:
+        """The next message that can be sent at all; settles those that cannot."""
+        while self.limit > 0 and (message := self.feed.take()) is not None:
+            try:
+                wire = envelope(message, self.session.extensions, stuffed=self.stuffed)
+            except Unsendable as unsendable:
+                self.feed.settle(message, unsendable.result)
+                continue
+            self.limit -= 1
+            exchange = Exchange(message, wire)
+            self.active.append(exchange)
+            return exchange
+        return None
+
+    def _hand_over(self, exchange: Exchange) -> None:
+        exchange.handed = True
+        self.feed.hand_over(exchange.message)
+
+    def _answered(self, exchange: Exchange, reply: bytes) -> None:
+        if exchange.refusal is not None:
+            if exchange in self.active:
+                self._settle(exchange, exchange.refusal)
+        elif reply[0] in (_TWO, _FOUR, _FIVE):
+            self._settle(exchange, judge(_words(reply), Stage.BODY))
+        else:
+            self._settle(exchange, trouble(Verdict.UNKNOWN, _words(reply)))
+
+    def _settle(self, exchange: Exchange, result: Result) -> None:
+        self.active.remove(exchange)
+        self.session.proven = True
+        self.feed.answer(exchange.message, result)
+
+    def _closing(self, exchange: Exchange | None, result: Result) -> None:
+        """421: the server does nothing more, so what comes after the command that it answered was not accepted."""
+        for other in reversed(self.active):
+            if other is exchange:
+                self.feed.answer(other.message, other.refusal or result)
+            elif self.session.proven:
+                self.feed.give_back(other.message)
+            else:
+                self.feed.settle(other.message, result)
+        self._finish(result)
+
+    def _break(self, words: str) -> None:
+        self.lost(f"{self.session.name} {words}")
+
+    def _finish(self, failure: Result | None) -> None:
+        self.pending.clear()
+        self.active.clear()
+        self.session.end_flow(keep=failure is None)
+        if not self.done.done():
+            self.done.set_result(Run(failure))
+
+    def _reset(self) -> list[bytes]:
+        """After a refused transaction the server may hold on to its sender and recipients."""
+        if not self.session.dirty:
+            return []
+        self.session.dirty = False
+        self.pending.append((Stage.RSET, None))
+        return [b"RSET\r\n"]
+
+
+class PipelinedFlow(Flow):
+    """[end of body, MAIL, RCPT, DATA of the next] in one write, four replies in one read."""
+
+    current: Exchange | None = None
+
+    def _turn(self) -> None:
+        exchange, self.current = self.current, None
+        if exchange is not None and exchange.invited and exchange.refusal is None and self.feed.expired:
+            self._withdraw(exchange)
+            return
+        parts = self._body(exchange) if exchange is not None else []
+        following = self.current = self._begin()
+        if following is not None:
+            parts += self._reset()
+            parts.append(following.envelope.mail + following.envelope.rcpt + b"DATA\r\n")
+            self.pending += ((Stage.MAIL, following), (Stage.RCPT, following), (Stage.DATA, following))
+        if parts:
+            self.session.write(parts)
+        else:
+            self._finish(None)
+
+    def _body(self, exchange: Exchange) -> list[bytes]:
+        if not exchange.invited:
+            self.session.dirty = True
+            self._settle(exchange, exchange.refusal or UNSTARTED)
+            return []
+        self.pending.append((Stage.BODY, exchange))
+        if exchange.refusal is not None:
+            return [_END]  # no recipient was accepted, yet the server waits for a message (RFC 2920 3.1)
+        self._hand_over(exchange)
+        return [exchange.envelope.payload, _END]
+
+    def _withdraw(self, exchange: Exchange) -> None:
+        """Out of time between 354 and the body: only closing the connection takes a begun message back."""
+        self.active.remove(exchange)
+        self.feed.settle(exchange.message, UNSTARTED)
+        self._finish(UNSTARTED)
+
+
+class LockstepFlow(PipelinedFlow):
+    """One command, one reply: for servers without PIPELINING."""
+
+    stage = Stage.BODY
+
+    def _turn(self) -> None:
+        exchange = self.current
+        if exchange is None or self.stage is Stage.BODY:
+            self._next_message()
+        elif exchange.invited and exchange.refusal is None and self.feed.expired:
+            self._withdraw(exchange)
+        elif exchange.invited or exchange.refusal is not None:
+            self.stage = Stage.BODY
+            parts = self._body(exchange)
+            if parts:
+                self.session.write(parts)
+            else:
+                self._next_message()
+        else:
+            self._command(exchange, Stage(self.stage + 1))
+
+    def _next_message(self) -> None:
+        if self.session.dirty:
+            self.session.write(self._reset())
+            return
+        self.current = self._begin()
+        if self.current is None:
+            self._finish(None)
+        else:
+            self._command(self.current, Stage.MAIL)
+
+    def _command(self, exchange: Exchange, stage: Stage) -> None:
+        self.stage = stage
+        self.pending.append((stage, exchange))
+        lines = {Stage.MAIL: exchange.envelope.mail, Stage.RCPT: exchange.envelope.rcpt, Stage.DATA: b"DATA\r\n"}
+        self.session.write([lines[stage]])
+
+
+class ChunkedFlow(Flow):
+    """Several whole transactions in one write (BDAT). A RSET parts them: a refused one must not leak into the next."""
+
+    stuffed = False
+
+    def start(self) -> None:
+        if self.session.idle_for > STALE_AFTER:  # a group written to a dead connection would be in doubt
+            self.session.dirty = True
+            self.session.write(self._reset())
+        else:
+            self._turn()
+
+    def _turn(self) -> None:
+        parts: list[bytes] = []
+        size = 0
+        while len(self.active) < self.session.config.depth and size < GROUP_BYTES:
+            exchange = self._begin()
+            if exchange is None:
+                break
+            payload = exchange.envelope.payload
+            size += len(payload)
+            self.session.dirty = self.session.dirty or len(self.active) > 1
+            parts += self._reset()
+            parts.append(exchange.envelope.mail + exchange.envelope.rcpt + b"BDAT %d LAST\r\n" % len(payload))
+            parts.append(payload)
+            self._hand_over(exchange)
+            self.pending += ((Stage.MAIL, exchange), (Stage.RCPT, exchange), (Stage.BODY, exchange))
+        if parts:
+            self.session.dirty = True
+            self.session.write(parts)
+        else:
+            self._finish(None)
+
+
+def _words(reply: bytes) -> str:
+    return reply.decode("utf-8", "replace").rstrip("\r\n").replace("\r\n", " ")

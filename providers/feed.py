@@ -1,0 +1,99 @@
+"""The messages of one `send` call, shared by the connections that work on them."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from providers.contract import HANDED_OVER, UNTOUCHED, Journal, Message, Result, Settle, Verdict, outcome_code
+
+THROTTLES_IN_A_ROW = 10
+UNSTARTED = Result(Verdict.UNSTARTED)
+
+
+class Feed:
+    """Hands messages out, keeps the journal, and settles each message once."""
+
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_failure",
+        "_journal",
+        "_open",
+        "_settle",
+        "_stopped",
+        "_throttles",
+        "_waiting",
+        "answered",
+    )
+
+    def __init__(
+        self,
+        messages: Sequence[Message],
+        *,
+        journal: Journal,
+        deadline: float,
+        settle: Settle,
+        clock: Callable[[], float],
+    ) -> None:
+        self._waiting = deque(messages)
+        self._open = {message.index for message in messages}
+        self._journal = journal
+        self._deadline = deadline
+        self._settle = settle
+        self._clock = clock
+        self._failure: Result | None = None
+        self._stopped = False
+        self._throttles = 0
+        self.answered = False
+
+    @property
+    def expired(self) -> bool:
+        return self._clock() >= self._deadline
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting) and not self._stopped and not self.expired
+
+    def take(self) -> Message | None:
+        if not self._waiting or self._stopped or self.expired:
+            return None
+        return self._waiting.popleft()
+
+    def give_back(self, message: Message) -> None:
+        """For a message that the receiver certainly has not accepted."""
+        self._journal[message.index] = UNTOUCHED
+        self._waiting.appendleft(message)
+
+    def hand_over(self, message: Message) -> None:
+        """To be called right before the write that may make the receiver accept the message."""
+        self._journal[message.index] = HANDED_OVER
+
+    def settle(self, message: Message, result: Result) -> None:
+        self._open.remove(message.index)
+        self._journal[message.index] = outcome_code(result.verdict)
+        self._settle(message.index, result)
+
+    def answer(self, message: Message, result: Result) -> None:
+        """Settles by the receiver's own answer; stops the feed when it refuses us and not the recipient."""
+        self.answered = True
+        self._throttles = self._throttles + 1 if result.verdict is Verdict.THROTTLED else 0
+        if result.verdict is Verdict.UNAVAILABLE or self._throttles >= THROTTLES_IN_A_ROW:
+            self._stopped = True
+            self._failure = result
+        self.settle(message, result)
+
+    def retire(self, failure: Result) -> None:
+        """A connection gives up; what is left when all have is settled with the last failure."""
+        self._failure = failure
+
+    def finish(self) -> None:
+        """Settles what nobody took."""
+        out_of_time = self.expired and self.answered and not self._stopped
+        rest = UNSTARTED if self._failure is None or out_of_time else self._failure
+        self._settle_waiting(rest)
+
+    def abandon(self) -> None:
+        self._settle_waiting(UNSTARTED)
+
+    def _settle_waiting(self, result: Result) -> None:
+        while self._waiting:
+            self.settle(self._waiting.popleft(), result)
