@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework.exceptions import ErrorDetail
 
 from common.errors import FieldError
+from common.personalization import shown
 
 # REST framework's word → ours.
 _CODES = {
@@ -58,7 +59,7 @@ def _error(path: tuple[str | int, ...], detail: ErrorDetail, given: Any) -> Fiel
         field=_dotted(path),
         code=code,
         message=str(detail),
-        value=_quoted(_at(given, path)),
+        value=shown(_at(given, path)),
         limit=getattr(detail, "limit", None),
         hint=getattr(detail, "hint", None) or (f"Send {path[-1]}." if str(detail) == _REQUIRED and path else None),
     )
@@ -79,10 +80,3 @@ def _at(given: Any, path: tuple[str | int, ...]) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return given
-
-
-def _quoted(value: Any) -> Any:
-    """Scalars are quoted back, long text shortened; whole objects are not repeated."""
-    if isinstance(value, str):
-        return value if len(value) <= 200 else value[:199] + "…"
-    return value if isinstance(value, bool | int | float) else None

@@ -110,7 +110,8 @@ def _replay(stored: IdempotencyKey, body_hash: bytes) -> Response:
 def _body_hash(request: Request) -> bytes:
     """Of what the body says, not of its spelling: white space and the order of names do not matter."""
     digest = hashlib.sha256()
-    plain = {name: value for name, value in request.data.items() if name not in request.FILES}
+    given: Any = request.data
+    plain = {name: value for name, value in given.items() if name not in request.FILES}
     digest.update(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS))
     for name, file in sorted(request.FILES.items()):
         digest.update(name.encode())
