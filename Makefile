@@ -25,7 +25,7 @@ chaos: venv ## run the fault-injection tests
 	@exec $(STACK) test tests/chaos $(ARGS)
 
 check: venv ## lint, types, import direction, migrations, OpenAPI
-	@bin/check
+	@exec $(STACK) exec -- bin/check
 
 shell: venv ## a Django shell beside the running stack
 	@exec $(STACK) exec -- $(PYTHON) manage.py shell

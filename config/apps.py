@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -5,3 +7,6 @@ class VolleyConfig(AppConfig):
     name = "config"
     label = "volley_config"
     verbose_name = "Volley"
+
+    def ready(self) -> None:
+        import_module("config.checks")

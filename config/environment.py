@@ -5,12 +5,15 @@ the start and says which variable it was.
 """
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-secret-never-used-in-production"  # noqa: S105  # nosec: named for what it is
+SHORTEST_SECRET = 32
+PLACEHOLDERS = ("postgres", "password", "redis", "volley", "secret", "changeme", "devpw")
 DEVELOPMENT_FERNET_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldC4="
 
 env = environ.Env()
@@ -31,16 +34,29 @@ def secret(name: str, development: str, *, hint: str) -> str:
         return value or development
     if not value:
         raise ImproperlyConfigured(f"{name} is not set; production needs it. {hint}")
-    if value == development or "development" in value:
-        raise ImproperlyConfigured(f"{name} has its development default; production needs its own. {hint}")
+    for part in value.split(","):
+        if part == development or is_placeholder(part):
+            raise ImproperlyConfigured(f"{name} has a default value; production needs its own. {hint}")
+        if len(part) < SHORTEST_SECRET:
+            raise ImproperlyConfigured(f"{name} is shorter than {SHORTEST_SECRET} characters. {hint}")
     return value
+
+
+def is_placeholder(value: str) -> bool:
+    """Values that stand in examples, or that everybody tries first."""
+    return value.lower() in PLACEHOLDERS or any(
+        word in value.lower() for word in ("development", "insecure", "change-me")
+    )
 
 
 def service_url(name: str, development: str) -> str:
     """The address of PostgreSQL or Redis; production must name it."""
     value: str = env.str(name, "")
-    if value:
-        return value
-    if is_production():
+    if not is_production():
+        return value or development
+    if not value:
         raise ImproperlyConfigured(f"{name} is not set; production needs it.")
-    return development
+    password = urlsplit(value).password
+    if password and is_placeholder(unquote(password)):
+        raise ImproperlyConfigured(f"{name} has a default password; production needs its own.")
+    return value
