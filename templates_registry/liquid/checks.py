@@ -16,6 +16,7 @@ from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForNode
 from liquid.builtin.tags.tablerow_tag import TablerowNode
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
+from liquid.token import TOKEN_TAG
 
 from templates_registry.liquid import limits
 from templates_registry.liquid.environment import Template, children, environment, parse
@@ -65,8 +66,26 @@ def _syntax_problem(error: RenderError, source: str, part: str) -> Problem:
     if not message or isinstance(cause and cause.__cause__, RecursionError) or "nesting limit" in message:
         hint = f"Use at most {limits.MAX_BLOCK_DEPTH} nested blocks."
         return Problem(part, line, column, "too_deep", "The template is nested too deeply.", hint)
+    if line is None and (opening := _unclosed(source)):
+        line, column = place(source, opening.start_index)
+        hint = f"Add {{% end{opening.value} %}}."
+        return Problem(part, line, column, "not_closed", f"This {opening.value} is never closed.", hint)
     hint = "Check that each {{ has its }} and each block its end tag."
     return Problem(part, line, column, "syntax_error", f"{message[:1].upper()}{message[1:]}.", hint)
+
+
+def _unclosed(source: str) -> Token | None:
+    """The innermost tag whose block is still open at the end."""
+    env = environment(autoescape=True)
+    opened: list[Token] = []
+    for token in env.tokenizer()(source):
+        if token.kind != TOKEN_TAG:
+            continue
+        if opened and token.value == f"end{opened[-1].value}":
+            opened.pop()
+        elif (tag := env.tags.get(token.value)) and tag.end == f"end{token.value}":
+            opened.append(token)
+    return opened[-1] if opened else None
 
 
 def _tag_problem(name: str, part: str, line: int | None, column: int | None) -> Problem:
@@ -106,7 +125,8 @@ class _Checker:
     def _add(self, token: Token | None, code: str, message: str, hint: str, level: Level = "error") -> None:
         line, column = place(self.source, token.start_index) if token else (None, None)
         problem = Problem(self.part, line, column, code, message, hint, level)
-        self.found.setdefault((code, line, column), problem)
+        # What is nested too deeply is so all the way down: said once a line.
+        self.found.setdefault((code, line, None if code == "too_deep" else column), problem)
 
     def _variables(self) -> None:
         variables = find_variables(self.template)

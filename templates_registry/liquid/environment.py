@@ -186,6 +186,12 @@ class BoundedEnvironment(Environment):
         self.add_tag(CheckedEcho)
         bound_filters(self)
 
+    def error(self, exc: type[LiquidError] | LiquidError, msg: str | None = None, token: Token | None = None) -> None:
+        """Raise `exc`, placed at the tag it is in where it is about the end of an expression."""
+        if isinstance(exc, LiquidError) and exc.token is not None and exc.token.start_index < 0 and token:
+            exc.token = token
+        super().error(exc, msg, token)
+
 
 @cache
 def environment(*, autoescape: bool) -> BoundedEnvironment:

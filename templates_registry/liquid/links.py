@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from liquid import Node
 from liquid.ast import BlockNode
 from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import Path
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.capture_tag import CaptureNode
 from liquid.builtin.tags.case_tag import CaseNode, MultiExpressionBlockNode
@@ -18,7 +19,6 @@ from liquid.expression import Expression
 
 from templates_registry.liquid.environment import CheckedOutputNode, Template, children, parse
 from templates_registry.liquid.problems import Problem
-from templates_registry.liquid.variables import paths
 
 UNSUBSCRIBE_NAME = "unsubscribe_url"
 
@@ -138,5 +138,6 @@ def _node_covers(node: Node, names: set[str]) -> bool:
 
 
 def _mentions(expression: Expression, names: set[str]) -> bool:
-    roots = [path.path[0] for path in paths(expression) if len(path.path) == 1]
-    return any(isinstance(root, str) and root in names for root in roots)
+    if isinstance(expression, Path):
+        return len(expression.path) == 1 and isinstance(expression.path[0], str) and expression.path[0] in names
+    return any(_mentions(child, names) for child in expression.children())

@@ -6,7 +6,7 @@ from typing import Literal
 from liquid.exceptions import LiquidError
 
 from templates_registry.liquid.compiler import Render, compile_template
-from templates_registry.liquid.environment import Template, error_line, parse
+from templates_registry.liquid.environment import Template, error_line, parse, with_line_ends
 from templates_registry.liquid.limits import (
     MAX_OUTPUT_BYTES,
     LimitExceeded,
@@ -79,6 +79,9 @@ def compile_part(source: str, *, escape: Escape, newline: Newline = "\n", strict
     literals and values; "\\n" leaves them as they are. With `strict` an output that has nothing to show raises
     MissingVariable; without, the bytes are python-liquid's own. Raises RenderError where the source isn't Liquid.
     """
+    if newline != "\n":
+        # Here rather than literal by literal: the lexer cuts a CRLF at the end of the source in two.
+        source = with_line_ends(source, "\n")
     template = parse(source, autoescape=escape == "html")
     render = compile_template(template, strict=strict, newline=newline)
     return Part(template, strict=strict, newline=newline, render=render)

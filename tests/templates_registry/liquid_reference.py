@@ -29,6 +29,6 @@ def outcome(render: Callable[[], str]) -> Outcome:
     try:
         return Outcome(render())
     except RenderError as error:
-        return Outcome(error=type(error.__cause__))
+        return Outcome(error=type(error.__cause__ or error))
     except Exception as error:
         return Outcome(error=type(error))

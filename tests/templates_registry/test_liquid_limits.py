@@ -1,0 +1,108 @@
+"""Hostile templates end as clear errors, in both renderers and before anything large is made."""
+
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from templates_registry.liquid import LimitExceeded, OutputTooLarge, compile_part
+from templates_registry.liquid.child import PartSource, check_in_child, preview_in_child
+from templates_registry.liquid.environment import parse
+from templates_registry.liquid.part import Part
+
+DOUBLING = "{% assign a = 'aaaaaaaa' %}" + "{% assign a = a | replace: 'a', 'aaaaaaaaaaaaaaaaaaaa' %}" * 10 + "{{ a }}"
+HOSTILE: list[tuple[str, dict[str, Any], str]] = [
+    ("{{ (1..30000000) | join }}", {}, "30,000,000 items"),
+    ("{{ (1..n) | join }}", {"n": 30_000_000}, "30,000,000 items"),
+    ("{{ (1..n) | size }}", {"n": 10**30}, "items"),
+    ("{% if (1..n) contains 'x' %}{% endif %}", {"n": 30_000_000}, "30,000,000 items"),
+    (DOUBLING, {}, "characters long"),
+    ("{{ a | replace: sub: b, seq: 'a' }}", {"a": "a" * 30_000, "b": "b" * 30_000}, "characters long"),
+    ("{% assign a = 'aa' %}" + "{% assign a = a | append: a %}" * 40 + "{{ a }}", {}, "characters long"),
+    ("{% assign a = 'aa' %}" + "{% assign a = a | prepend: a %}" * 40, {}, "characters long"),
+    ("{% assign a = 'a,a' | split: ',' %}" + "{% assign a = a | concat: a %}" * 40, {}, "items"),
+    ("{{ x | split: '' | join: y }}", {"x": "a" * 9_000, "y": "b" * 90_000}, "characters long"),
+    ("{{ x | split: '' }}", {"x": "a" * 20_000}, "20,000 items"),
+    ("{{ x | uniq }}", {"x": list(range(5_000))}, "at most 1,000 items"),
+    ("{% assign n = 99 %}" + "{% assign n = n | times: n %}" * 30 + "{{ n }}", {}, "too many digits"),
+    ("{{ 'now' | date: x }}", {"x": "%Y" * 200}, "at most 200 characters"),
+    ("{% for i in (1..200) %}{% for j in (1..200) %}{% endfor %}{% endfor %}", {}, "10,000 for one message"),
+    (
+        "{% for i in x %}{{ y | upcase }}{% endfor %}",
+        {"x": [0] * 9_000, "y": "y" * 100_000},
+        "of text|output",
+    ),
+    (
+        "{% assign x = 'xxxxxxxxxx' %}{% for i in (1..60) %}{% capture x %}{{ x }}{{ x }}{% endcapture %}{% endfor %}",
+        {},
+        "characters long|output",
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "fields", "message"), HOSTILE)
+@pytest.mark.parametrize("prefix", ["", "{% increment fallback %}"])
+def test_a_limit_stops_it(source: str, fields: dict[str, Any], message: str, prefix: str) -> None:
+    part = compile_part(prefix + source, escape="html", strict=False)
+    assert part.compiled is not bool(prefix)
+    tracemalloc.start()
+    with pytest.raises(LimitExceeded, match=message):
+        part.render(fields)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 * 2**20
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_output_that_grows_in_a_loop_is_stopped_there(compiled: bool) -> None:
+    source = "{% for i in (1..9000) %}{{ text }}{% endfor %}"
+    whole = compile_part(source, escape="text")
+    part = whole if compiled else Part(parse(source, autoescape=False), strict=True, newline="\n", render=None)
+    with pytest.raises(OutputTooLarge):
+        part.render({"text": "x" * 1_000})
+
+
+def test_a_render_after_a_stopped_one_starts_afresh() -> None:
+    part = compile_part("{% for i in (1..9) %}{{ x | upcase | size }}{% endfor %}", escape="text")
+    for _ in range(5):
+        assert part.render({"x": "x" * 600_000}) == b"600000" * 9
+
+
+def test_the_child_checks_and_renders() -> None:
+    parts = [PartSource("subject", "Hi {{ name }}"), PartSource("html", "<p>{{ name }}{{ city }}</p>", "html")]
+    preview = preview_in_child(parts, {"name": "<Ana>"})
+    assert preview.rendered == {"subject": "Hi <Ana>", "html": "<p>&lt;Ana&gt;</p>"}
+    assert preview.missing == ["city"]
+    assert preview.problems == []
+
+
+def test_the_child_names_the_part_and_line_of_an_error() -> None:
+    (problem,) = check_in_child([PartSource("subject", "Hi"), PartSource("html", "\n{% iff x %}", "html")])
+    assert (problem.part, problem.line, problem.code) == ("html", 2, "unknown_tag")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{" * 200_000,
+        "{% raw %}" * 50_000,
+        "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}",
+    ],
+    ids=["unclosed outputs", "unclosed raw blocks", "a long loop of assigns"],
+)
+def test_the_child_is_stopped_when_it_takes_too_long(source: str) -> None:
+    (problem,) = preview_in_child([PartSource("html", source, "html")], {}).errors
+    assert (problem.code, problem.message) == ("too_slow", "The template took longer than 1 s.")
+
+
+def test_the_child_is_stopped_when_it_takes_too_much_memory() -> None:
+    hundred = {str(index): ["x" * 1_000] * 900 for index in range(100)}
+    source = "".join(f"{{% assign v{index} = all['{index}'] | join: ',' | upcase %}}" for index in range(100))
+    (problem,) = preview_in_child([PartSource("html", source, "html")], {"all": hundred}).errors
+    assert problem.code in ("too_much_memory", "render_error")
+
+
+@pytest.mark.parametrize("source", ["{{ (1..30000000) | join }}", DOUBLING], ids=["range", "replace chain"])
+def test_the_two_known_attacks_end_as_clear_errors_in_the_child(source: str) -> None:
+    (problem,) = preview_in_child([PartSource("html", source, "html")], {}).errors
+    assert "the limit is" in problem.message
