@@ -1,4 +1,4 @@
-"""System checks of the configuration itself. Missing and default secrets are refused earlier, by `config.environment`."""
+"""System checks of the configuration itself; `config.environment` has refused missing and default secrets before."""
 
 from collections.abc import Sequence
 from typing import Any
