@@ -53,6 +53,22 @@ class Result(NamedTuple):
     dead_address: bool = False
 
 
+REASONS = {
+    Verdict.SENT: None,
+    Verdict.FAILED: "rejected",
+    Verdict.RETRY: "temporary",
+    Verdict.THROTTLED: "throttled",
+    Verdict.UNAVAILABLE: "provider_unavailable",
+    Verdict.UNKNOWN: "no_answer",
+    Verdict.UNSTARTED: None,
+}
+
+
+def trouble(verdict: Verdict, words: str) -> Result:
+    """A result that no reply gave: what happened, in our words."""
+    return Result(verdict, REASONS[verdict], words[:RESPONSE_LIMIT])
+
+
 class Journal(Protocol):
     """One byte per message of the chunk: a bytearray, a writable memoryview or an mmap."""
 
@@ -73,7 +89,7 @@ class ProbeResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """A provider as its adapter sees it; `credentials` are already decrypted."""
+    """A provider as its adapter sees it; `type` is what it will carry, `credentials` are already decrypted."""
 
     type: str
     kind: str
@@ -97,9 +113,7 @@ class Adapter(Protocol):
     def grace(self) -> float:
         """Seconds that `send` may outlast its deadline while it waits for answers: the lease must cover them."""
 
-    async def send(
-        self, messages: Sequence[Message], *, journal: Journal, deadline: float, settle: Settle
-    ) -> None:
+    async def send(self, messages: Sequence[Message], *, journal: Journal, deadline: float, settle: Settle) -> None:
         """Hands messages over until `deadline` (the loop's clock).
 
         `journal[message.index]` becomes HANDED_OVER before the write that may make the receiver accept the

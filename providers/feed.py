@@ -77,9 +77,13 @@ class Feed:
         self.answered = True
         self._throttles = self._throttles + 1 if result.verdict is Verdict.THROTTLED else 0
         if result.verdict is Verdict.UNAVAILABLE or self._throttles >= THROTTLES_IN_A_ROW:
-            self._stopped = True
-            self._failure = result
+            self.stop(result)
         self.settle(message, result)
+
+    def stop(self, failure: Result) -> None:
+        """Nothing more is handed out; the rest is settled with this failure."""
+        self._stopped = True
+        self._failure = failure
 
     def retire(self, failure: Result) -> None:
         """A connection gives up; what is left when all have is settled with the last failure."""

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from providers.contract import Message, Result, Verdict
-from providers.email.smtp_replies import trouble
+from providers.contract import Message, Result, Verdict, trouble
 from providers.mime import Email
 from providers.mime_address import AddressError, WireAddress, wire_address
 

@@ -8,9 +8,9 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from providers.contract import Message, Result, Verdict
+from providers.contract import Message, Result, Verdict, trouble
 from providers.email.smtp_envelope import Envelope, Unsendable, envelope
-from providers.email.smtp_replies import Stage, judge, trouble
+from providers.email.smtp_replies import Stage, judge
 from providers.feed import UNSTARTED, Feed
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import asyncio
 import base64
 import ssl
 
-from providers.contract import Verdict
+from providers.contract import Verdict, trouble
 from providers.email.smtp_config import Security, SmtpConfig
 from providers.email.smtp_envelope import Extensions
-from providers.email.smtp_replies import Stage, judge, trouble
+from providers.email.smtp_replies import Stage, judge
 from providers.email.smtp_session import Refused, SmtpSession
 
 

@@ -8,7 +8,7 @@ import enum
 import re
 from typing import NamedTuple
 
-from providers.contract import RESPONSE_LIMIT, Result, Verdict
+from providers.contract import REASONS, RESPONSE_LIMIT, Result, Verdict
 
 
 class Stage(enum.IntEnum):
@@ -17,17 +17,6 @@ class Stage(enum.IntEnum):
     RCPT = 2
     DATA = 3
     BODY = 4  # the answer to the end of the message
-
-
-REASONS = {
-    Verdict.SENT: None,
-    Verdict.FAILED: "rejected",
-    Verdict.RETRY: "temporary",
-    Verdict.THROTTLED: "throttled",
-    Verdict.UNAVAILABLE: "provider_unavailable",
-    Verdict.UNKNOWN: "no_answer",
-    Verdict.UNSTARTED: None,
-}
 
 
 class Row(NamedTuple):
@@ -113,8 +102,3 @@ def _row(reply: str, enhanced: str, stage: Stage) -> Row:
         ):
             return row
     return Row("", "", Verdict.RETRY)
-
-
-def trouble(verdict: Verdict, words: str) -> Result:
-    """A result that no reply gave: the connection's story in our words."""
-    return Result(verdict, REASONS[verdict], words[:RESPONSE_LIMIT])
