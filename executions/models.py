@@ -49,7 +49,6 @@ class Execution(Authored):
     plan_until = models.BigIntegerField(null=True, help_text="The greatest contact id when planning began.")
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
-    lanes_topped_up_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -126,6 +125,17 @@ class BatchRecipients(models.Model):
     batch = models.OneToOneField(Batch, primary_key=True, on_delete=models.CASCADE, related_name="recipients")
     contact_ids = ArrayField(models.BigIntegerField())
     address_ids = ArrayField(models.BigIntegerField())
+
+
+class Lane(models.Model):
+    """One chain of drain tasks of an execution. Only the message that carries its ticket may take the next turn."""
+
+    pk = models.CompositePrimaryKey("execution_id", "slot")
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+", db_index=False)
+    slot = models.SmallIntegerField()
+    ticket = models.BigIntegerField()
+    idle = models.BooleanField()
+    hinted_at = models.DateTimeField(help_text="When a message for this ticket was last sent, or its turn begun.")
 
 
 class RecipientData(models.Model):
@@ -234,6 +244,7 @@ class Heartbeat(models.Model):
 
     component = models.CharField(max_length=20)
     instance = models.CharField(max_length=200)
+    capacity = models.SmallIntegerField(default=0, help_text="How many tasks a worker runs at once.")
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -1,0 +1,19 @@
+"""How long a worker may be silent before its work is given to another. Time is PostgreSQL's."""
+
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+LEASE_SECONDS = 12
+RENEW_SECONDS = 3.0
+
+
+def lease_end() -> Composed:
+    """The end of a lease taken or renewed now."""
+    return SQL("clock_timestamp() + make_interval(secs => {})").format(Literal(LEASE_SECONDS))
+
+
+def expired(column: str) -> Composed:
+    """A database that was just restarted is not a dead worker: its leases start anew."""
+    return SQL(
+        "({column} < clock_timestamp()"
+        " AND pg_postmaster_start_time() + make_interval(secs => {seconds}) < clock_timestamp())"
+    ).format(column=Identifier(*column.split(".")), seconds=Literal(LEASE_SECONDS))
