@@ -1,0 +1,204 @@
+"""Who a call names, in memory: rows are applied one after another, as if each had been a call of its own. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from audiences.attributes import Attributes, merged, packed
+from audiences.bad_value import BadValue
+from audiences.contact_rows import AddressKey, AddressRow, ContactRow
+from common.channels import APP_TYPES
+
+SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"
+
+
+class Verdict(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(slots=True, eq=False)
+class Person:
+    """`id` is None until a new one is written."""
+
+    id: int | None
+    external_id: str | None
+    attributes: Attributes = field(default_factory=dict)
+    locale: str = ""
+    timezone: str = ""
+    temporary: bool = False
+    packed: bytes = b"{}"
+    changed: bool = False
+    addresses: "dict[AddressKey, KnownAddress]" = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class KnownAddress:
+    """`owner` is None while it belongs to a contact that the call does not name."""
+
+    id: int | None
+    key: AddressKey
+    owner: Person | None
+    platform: str = ""
+    consent: str = SUBSCRIBED
+    consent_source: str = ""
+    consent_at: datetime | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class People:
+    """Everyone a call names, by what names them; afterwards, what has to be written."""
+
+    temporary: bool
+    create_missing: bool
+    attributes_mode: str
+    by_external_id: dict[str, Person] = field(default_factory=dict)
+    by_address: dict[AddressKey, Person] = field(default_factory=dict)
+    tokens: dict[tuple[int, str], KnownAddress] = field(default_factory=dict)
+    created: list[Person] = field(default_factory=list)
+    added: list[KnownAddress] = field(default_factory=list)
+    resubscribed: set[AddressKey] = field(default_factory=set)
+
+    def everyone(self) -> Iterable[Person]:
+        seen = {id(one): one for one in (*self.by_external_id.values(), *self.by_address.values())}
+        return seen.values()
+
+    def changed_addresses(self) -> list[KnownAddress]:
+        known = {id(one): one for person in self.everyone() for one in person.addresses.values()}
+        return [one for one in known.values() if one.changed and one.id is not None]
+
+    def apply(self, row: ContactRow) -> tuple[Person, Verdict]:
+        """Raises BadValue, having changed nothing, when the row can't be applied."""
+        person = self._named(row)
+        if person is None and not self.create_missing:
+            raise BadValue("not_found", "This workspace has no such contact.", field=_naming_field(row))
+        is_new = person is None
+        person = person or Person(id=None, external_id=row.external_id, temporary=self.temporary)
+        changed = self._describe(person, row)
+        if is_new:
+            self._enter(person, row)
+        for address in row.addresses:
+            changed |= self._reach(person, address)
+        person.changed |= changed
+        return person, Verdict.CREATED if is_new else Verdict.UPDATED if changed else Verdict.UNCHANGED
+
+    def _named(self, row: ContactRow) -> Person | None:
+        if row.external_id is not None:
+            return self.by_external_id.get(row.external_id)
+        return self.by_address.get(row.identifying)
+
+    def _enter(self, person: Person, row: ContactRow) -> None:
+        self.created.append(person)
+        if row.external_id is not None:
+            self.by_external_id[row.external_id] = person
+        else:
+            self.by_address[row.identifying] = person
+
+    def _describe(self, person: Person, row: ContactRow) -> bool:
+        """Attributes first: they alone can be refused."""
+        changed = row.attributes is not None and self._merge(person, row.attributes)
+        if row.locale is not None and row.locale != person.locale:
+            person.locale, changed = row.locale, True
+        if row.timezone is not None and row.timezone != person.timezone:
+            person.timezone, changed = row.timezone, True
+        if person.temporary and not self.temporary:
+            person.temporary, changed = False, True
+        return changed
+
+    def _merge(self, person: Person, given: Attributes) -> bool:
+        result = merged(person.attributes, given, self.attributes_mode)
+        try:
+            text = packed(result)
+        except BadValue as error:
+            raise BadValue(error.code, error.message, field="attributes") from None
+        # Python takes True for 1, so the texts are compared and not the objects.
+        changed = text != person.packed
+        person.attributes, person.packed = result, text
+        return changed
+
+    def _reach(self, person: Person, row: AddressRow) -> bool:
+        known = self._known(person, row.key)
+        if known is None:
+            self._add(person, row)
+            return True
+        moved = known.owner is not person or known.key != row.key
+        if moved:
+            self._move(known, person, row.key)
+        consented = self._consent(known, row)
+        if row.platform and row.platform != known.platform:
+            known.platform, moved = row.platform, True
+        known.changed |= moved or consented
+        return moved or consented
+
+    def _known(self, person: Person, key: AddressKey) -> KnownAddress | None:
+        kind, app, value = key
+        if kind in APP_TYPES and app is not None:
+            return self.tokens.get((app, value))
+        return person.addresses.get(key)
+
+    def _add(self, person: Person, row: AddressRow) -> None:
+        known = KnownAddress(
+            id=None,
+            key=row.key,
+            owner=person,
+            platform=row.platform,
+            consent=row.consent or SUBSCRIBED,
+            consent_source=row.consent_source,
+            consent_at=row.consent_at,
+        )
+        self.added.append(known)
+        self._index(known, person)
+
+    def _move(self, known: KnownAddress, person: Person, key: AddressKey) -> None:
+        """A device is whose who identified on it last."""
+        if known.owner is not None:
+            known.owner.addresses.pop(known.key, None)
+            if known.owner is not person:
+                known.owner.changed = True
+        self.by_address.pop(known.key, None)
+        known.owner, known.key = person, key
+        self._index(known, person)
+
+    def _index(self, known: KnownAddress, person: Person) -> None:
+        kind, app, value = known.key
+        person.addresses[known.key] = known
+        if kind in APP_TYPES and app is not None:
+            self.tokens[(app, value)] = known
+            self.by_address[known.key] = person
+        else:
+            self.by_address.setdefault(known.key, person)
+
+    def _consent(self, known: KnownAddress, row: AddressRow) -> bool:
+        if row.consent is None or not may_change(known, row):
+            return False
+        source, at = row.consent_source or known.consent_source, row.consent_at or known.consent_at
+        if row.consent != known.consent:
+            source, at = row.consent_source, row.consent_at
+            if row.consent == SUBSCRIBED:
+                self.resubscribed.add(known.key)
+        if (row.consent, source, at) == (known.consent, known.consent_source, known.consent_at):
+            return False
+        known.consent, known.consent_source, known.consent_at = row.consent, source, at
+        return True
+
+
+def may_change(known: KnownAddress, row: AddressRow) -> bool:
+    """An unsubscribed address is subscribed again only by a consent that is proven, and newer than the refusal.
+
+    Without the second half, importing last year's file again would undo every unsubscribing since.
+    """
+    if known.consent != UNSUBSCRIBED or row.consent != SUBSCRIBED:
+        return True
+    if not row.consent_source or row.consent_at is None:
+        return False
+    return known.consent_at is None or row.consent_at > known.consent_at
+
+
+def _naming_field(row: ContactRow) -> str:
+    if row.external_id is not None:
+        return "external_id"
+    kind = row.identifying[0]
+    return {"email": "email", "sms": "phone"}.get(kind, "addresses")

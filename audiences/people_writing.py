@@ -1,0 +1,160 @@
+"""Writes what applying the rows changed: a statement per table, whatever the number of rows."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from audiences.people import KnownAddress, People, Person
+
+
+def write_people(workspace_id: int, people: People) -> None:
+    """Gives new people their ids."""
+    existing = [one for one in people.everyone() if one.id is not None]
+    _insert_contacts(workspace_id, people.created)
+    _update_contacts([one for one in existing if one.changed])
+    _insert_addresses(workspace_id, people.added)
+    _update_addresses(people.changed_addresses())
+    _lift_unsubscriptions(workspace_id, people)
+
+
+def write_memberships(
+    *, workspace_id: int, contact_ids: Collection[int], list_ids: Sequence[int], upload_id: int | None
+) -> None:
+    ids = sorted(contact_ids)
+    for list_id in sorted(set(list_ids)):
+        _execute(_JOIN_LIST, [list_id, workspace_id, ids])
+    if upload_id is not None:
+        _execute(_JOIN_UPLOAD, [upload_id, workspace_id, ids])
+
+
+def _execute(sql: str, parameters: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+def _copy(sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(sql) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _consent(address: KnownAddress) -> tuple[str, str, datetime | None]:
+    return address.consent, address.consent_source, address.consent_at
+
+
+def _insert_contacts(workspace_id: int, persons: Sequence[Person]) -> None:
+    if not persons:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_IDS, [len(persons)])
+        for person, (pk,) in zip(persons, cursor.fetchall(), strict=True):
+            person.id = pk
+    _copy(
+        _INSERT_CONTACTS,
+        (
+            (workspace_id, one.id, one.external_id, one.packed.decode(), one.locale, one.timezone, one.temporary)
+            for one in persons
+        ),
+    )
+
+
+def _update_contacts(persons: Sequence[Person]) -> None:
+    if not persons:
+        return
+    _execute(
+        _UPDATE_CONTACTS,
+        [
+            [one.id for one in persons],
+            [one.packed.decode() for one in persons],
+            [one.locale for one in persons],
+            [one.timezone for one in persons],
+            [one.temporary for one in persons],
+        ],
+    )
+
+
+def _insert_addresses(workspace_id: int, addresses: Sequence[KnownAddress]) -> None:
+    if addresses:
+        _copy(
+            _INSERT_ADDRESSES,
+            (
+                (workspace_id, one.owner and one.owner.id, *one.key, one.platform, "active", *_consent(one))
+                for one in addresses
+            ),
+        )
+
+
+def _update_addresses(addresses: Sequence[KnownAddress]) -> None:
+    if addresses:
+        _execute(_UPDATE_ADDRESSES, [[one.id for one in addresses], *_columns(addresses)])
+
+
+def _columns(addresses: Sequence[KnownAddress]) -> list[list[Any]]:
+    return [
+        [one.owner.id if one.owner else None for one in addresses],
+        [one.key[0] for one in addresses],
+        [one.key[1] for one in addresses],
+        [one.key[2] for one in addresses],
+        [one.platform for one in addresses],
+        [one.consent for one in addresses],
+        [one.consent_source for one in addresses],
+        [one.consent_at for one in addresses],
+    ]
+
+
+def _lift_unsubscriptions(workspace_id: int, people: People) -> None:
+    """Proven consent ends the suppression that unsubscribing made; bounces and complaints stay."""
+    if people.resubscribed:
+        keys = sorted({(kind, value) for kind, _, value in people.resubscribed})
+        _execute(_LIFT, [[kind for kind, _ in keys], [value for _, value in keys], workspace_id])
+
+
+_TAKE_IDS = "SELECT nextval(pg_get_serial_sequence('audiences_contact', 'id')) FROM generate_series(1, %s)"
+
+_INSERT_CONTACTS = """
+COPY audiences_contact (workspace_id, id, external_id, attributes, locale, timezone, temporary) FROM STDIN
+"""
+
+_UPDATE_CONTACTS = """
+UPDATE audiences_contact c
+SET attributes = one.attributes::jsonb, locale = one.locale, timezone = one.timezone, temporary = one.temporary,
+    updated_at = now()
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+     AS one(id, attributes, locale, timezone, temporary)
+WHERE c.id = one.id
+"""
+
+_INSERT_ADDRESSES = """
+COPY audiences_address (workspace_id, contact_id, type, app_id, value, platform, state, consent, consent_source,
+                        consent_at) FROM STDIN
+"""
+
+_UPDATE_ADDRESSES = """
+UPDATE audiences_address a
+SET contact_id = one.contact_id, type = one.type, platform = one.platform, consent = one.consent,
+    consent_source = one.consent_source, consent_at = one.consent_at
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::timestamptz[])
+     AS one(id, contact_id, type, app_id, value, platform, consent, consent_source, consent_at)
+WHERE a.id = one.id
+"""
+
+_JOIN_LIST = """
+INSERT INTO audiences_listmembership (list_id, contact_id, workspace_id)
+SELECT %s, contact_id, %s FROM unnest(%s::bigint[]) contact_id
+ON CONFLICT DO NOTHING
+"""
+
+_JOIN_UPLOAD = """
+INSERT INTO audiences_uploadmembership (upload_id, contact_id, workspace_id)
+SELECT %s, contact_id, %s FROM unnest(%s::bigint[]) contact_id
+ON CONFLICT DO NOTHING
+"""
+
+_LIFT = """
+DELETE FROM audiences_suppression s
+USING unnest(%s::text[], %s::text[]) AS one(type, value)
+WHERE s.workspace_id = %s AND s.type = one.type AND s.value = one.value AND s.reason = 'unsubscribed'
+"""
