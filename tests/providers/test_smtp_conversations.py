@@ -1,0 +1,361 @@
+"""Awkward servers: what each refusal, silence and break-off means for each recipient."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from providers.contract import HANDED_OVER, Message, Result, Verdict
+from providers.email.smtp import SmtpAdapter
+from providers.email.smtp_config import Security, SmtpConfig
+from tests.providers.contract import LONG, LOOPS, Sent, closing, run, send
+from tests.providers.emails import email, emails
+from tests.providers.receiver import CHUNKED, PIPELINED, PLAIN, Act, Receiver, Reply, Script
+
+WAYS = {"lockstep": PLAIN, "pipelined": PIPELINED, "chunked": CHUNKED}
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def deliver(receiver: Receiver, messages: Sequence[Message], **config: Any) -> Sent:
+    async def scenario() -> Sent:
+        async with receiver.listening():
+            options = {"security": Security.NONE, "connections": 1, **config}
+            async with closing(SmtpAdapter(SmtpConfig("127.0.0.1", receiver.port, **options))) as adapter:
+                return await send(adapter, messages)
+
+    return run(scenario())
+
+
+def script(wanted: str, reply: Reply, *, at: int | None = None, about: str = "") -> Script:
+    """Answers one verb: its n-th command, or those whose argument mentions someone."""
+
+    def answer(verb: str, argument: str, n: int) -> Reply | None:
+        return reply if verb == wanted and n == (at or n) and about in argument else None
+
+    return answer
+
+
+def end(way: str) -> str:
+    return "BDAT" if way == "chunked" else "END"
+
+
+@every_way
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_refused_recipient_leaves_its_neighbours_alone(way: str, verb: str) -> None:
+    receiver = Receiver(WAYS[way], script(verb, "550 5.1.1 no such user", at=3))
+    sent = deliver(receiver, emails(6))
+    assert sent.verdicts == [Verdict.SENT] * 2 + [Verdict.FAILED] + [Verdict.SENT] * 3
+    assert sent.results[2] == Result(Verdict.FAILED, "rejected", "550 5.1.1 no such user", None, dead_address=True)
+    assert receiver.recipients == [f"user{index}@example.test" for index in (0, 1, 3, 4, 5)]
+    assert all(len(message.recipients) == 1 for message in receiver.accepted)
+
+
+@every_way
+def test_every_recipient_gets_their_own_message_after_refusals(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("RCPT", "450 4.2.0 greylisted", about="user1"))
+    deliver(receiver, emails(20))
+    for message in receiver.accepted:
+        assert f"\r\nTo: {message.recipients[0]}\r\n".encode() in message.payload
+
+
+@pytest.mark.parametrize("way", ["lockstep", "pipelined"])
+def test_data_refused(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("DATA", "451 4.3.0 try later", at=2))
+    sent = deliver(receiver, emails(4))
+    assert sent.verdicts == [Verdict.SENT, Verdict.RETRY, Verdict.SENT, Verdict.SENT]
+    assert len(receiver.accepted) == 3
+    assert HANDED_OVER not in sent.journal.history[1]
+
+
+def test_data_invited_although_the_recipient_was_refused_gets_an_empty_message() -> None:
+    def answer(verb: str, argument: str, n: int) -> Reply | None:
+        if verb == "RCPT" and n == 2:
+            return "550 5.1.1 nobody"
+        return "354 go ahead anyway" if verb == "DATA" else None
+
+    receiver = Receiver(PIPELINED, answer)
+    sent = deliver(receiver, emails(4))
+    assert sent.verdicts == [Verdict.SENT, Verdict.FAILED, Verdict.SENT, Verdict.SENT]
+    assert receiver.recipients == ["user0@example.test", "user2@example.test", "user3@example.test"]
+    assert HANDED_OVER not in sent.journal.history[1]
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("554 5.7.1 spam", Verdict.FAILED),
+        ("452 4.3.1 out of space", Verdict.THROTTLED),
+        ("451 4.3.0 disk", Verdict.RETRY),
+        ("354 what", Verdict.UNKNOWN),
+    ],
+)
+def test_the_message_itself_is_refused(way: str, reply: str, verdict: Verdict) -> None:
+    receiver = Receiver(WAYS[way], script(end(way), reply, at=2))
+    sent = deliver(receiver, emails(4))
+    assert sent.verdicts == [Verdict.SENT, verdict, Verdict.SENT, Verdict.SENT]
+    assert sent.results[1].response == reply
+
+
+@every_way
+@pytest.mark.parametrize("act", [Act.CLOSE, Act.RESET])
+def test_a_connection_lost_after_the_message_leaves_it_in_doubt(way: str, act: Act) -> None:
+    receiver = Receiver(WAYS[way], script(end(way), act, at=2))
+    sent = deliver(receiver, emails(4), depth=1)
+    assert sent.verdicts == [Verdict.SENT, Verdict.UNKNOWN, Verdict.SENT, Verdict.SENT]
+    assert sorted(set(receiver.recipients)) == [f"user{index}@example.test" for index in range(4)]
+
+
+def test_the_doubt_of_a_chunked_group_is_no_wider_than_its_depth() -> None:
+    receiver = Receiver(CHUNKED, script("BDAT", Act.CLOSE, at=6))
+    sent = deliver(receiver, emails(20), depth=4)
+    assert sent.verdicts.count(Verdict.UNKNOWN) == 3  # 6, 7 and 8; 5 was answered
+    assert sent.verdicts.count(Verdict.SENT) == 17
+
+
+@every_way
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_connection_lost_before_the_message_is_taken_up_by_another(way: str, verb: str) -> None:
+    receiver = Receiver(WAYS[way], script(verb, Act.CLOSE, at=3))
+    sent = deliver(receiver, emails(6), depth=1)
+    in_doubt = Verdict.UNKNOWN if way == "chunked" else Verdict.SENT  # its octets were already on their way
+    assert sent.verdicts == [Verdict.SENT] * 2 + [in_doubt] + [Verdict.SENT] * 3
+    assert len(receiver.recipients) == len(set(receiver.recipients))
+
+
+@pytest.mark.parametrize("way", ["lockstep", "pipelined"])
+def test_a_server_that_hangs_up_on_every_sender_takes_nothing(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("MAIL", Act.CLOSE))
+    sent = deliver(receiver, emails(8), connections=2)
+    assert set(sent.verdicts) == {Verdict.UNAVAILABLE}
+    assert set(sent.journal.octets) == {0}
+    assert receiver.seen["MAIL"] <= 2
+
+
+@every_way
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "END"])
+def test_421_slows_down_and_fails_nobody(way: str, verb: str) -> None:
+    verb = end(way) if verb == "END" else verb
+    receiver = Receiver(WAYS[way], script(verb, "421 4.7.0 too fast, closing", at=3))
+    sent = deliver(receiver, emails(8))
+    assert sent.verdicts == [Verdict.SENT] * 2 + [Verdict.THROTTLED] * 6
+    assert receiver.recipients == ["user0@example.test", "user1@example.test"]
+    assert sent.results[2].response == "421 4.7.0 too fast, closing"
+
+
+@every_way
+def test_throttling_answers_in_a_row_end_the_chunk(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("MAIL", "450 4.7.0 slow down, retry in 5 minutes"))
+    sent = deliver(receiver, emails(100))
+    assert set(sent.verdicts) == {Verdict.THROTTLED}
+    assert {result.retry_after for result in sent.results.values()} == {300.0}
+    assert receiver.seen["MAIL"] <= 16
+
+
+@every_way
+def test_a_server_that_wants_a_login_fails_nobody(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("MAIL", "530 5.7.0 authentication required"))
+    sent = deliver(receiver, emails(30))
+    assert set(sent.verdicts) == {Verdict.UNAVAILABLE}
+    assert receiver.seen["MAIL"] <= 8
+
+
+@every_way
+def test_silence_after_the_message_leaves_it_in_doubt(way: str) -> None:
+    receiver = Receiver(WAYS[way], script(end(way), Act.SILENCE, at=1))
+    sent = deliver(receiver, emails(1), answer_timeout=0.05)
+    assert sent.verdicts == [Verdict.UNKNOWN]
+    assert "gave no answer within 0.05 s" in (sent.results[0].response or "")
+
+
+@pytest.mark.parametrize("way", ["lockstep", "pipelined"])
+def test_silence_before_the_message_is_no_doubt(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("RCPT", Act.SILENCE))
+    sent = deliver(receiver, emails(1), answer_timeout=0.05)
+    assert sent.verdicts == [Verdict.UNAVAILABLE]
+
+
+@every_way
+def test_replies_that_arrive_octet_by_octet_and_of_many_lines(way: str) -> None:
+    receiver = Receiver(
+        WAYS[way], script("RCPT", "250-2.1.5 first\r\n250-2.1.5 second\r\n250 2.1.5 third"), piecemeal=True
+    )
+    sent = deliver(receiver, emails(5))
+    assert sent.verdicts == [Verdict.SENT] * 5
+
+
+@every_way
+def test_a_refusal_of_many_lines_is_kept_whole(way: str) -> None:
+    receiver = Receiver(WAYS[way], script("RCPT", "550-5.7.1 See\r\n550 5.7.1 https://relay.test/why"))
+    sent = deliver(receiver, emails(1))
+    assert sent.results[0].response == "550-5.7.1 See 550 5.7.1 https://relay.test/why"
+
+
+@every_way
+def test_noise_instead_of_smtp(way: str) -> None:
+    sent = deliver(Receiver(WAYS[way], script("MAIL", "HTTP/1.1 400 Bad Request")), emails(1), depth=1)
+    assert sent.verdicts == [Verdict.UNKNOWN if way == "chunked" else Verdict.UNAVAILABLE]
+    assert "does not speak SMTP" in (sent.results[0].response or "")
+
+
+@every_way
+def test_lines_that_begin_with_a_dot_arrive_as_they_were(way: str) -> None:
+    body = b".\r\n..two\r\n.three\r\n\r\n.\r\nend\r\n"
+    receiver = Receiver(WAYS[way])
+    deliver(receiver, [email(0, html=body)])
+    assert receiver.accepted[0].payload.partition(b"\r\n\r\n")[2].rstrip() == body.rstrip()
+
+
+class ShiftedLoop(asyncio.SelectorEventLoop):
+    shift = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.shift
+
+
+@pytest.mark.parametrize("way", ["lockstep", "pipelined"])
+def test_time_that_runs_out_between_the_invitation_and_the_message_takes_it_back(way: str) -> None:
+    loop = ShiftedLoop()
+
+    def out_of_time(verb: str, argument: str, n: int) -> Reply | None:
+        if verb == "DATA" and n == 2:
+            loop.shift = LONG + 1
+        return None
+
+    async def scenario() -> Sent:
+        receiver = Receiver(WAYS[way], out_of_time)
+        async with receiver.listening():
+            config = SmtpConfig("127.0.0.1", receiver.port, Security.NONE, connections=1)
+            async with closing(SmtpAdapter(config)) as adapter:
+                sent = await send(adapter, emails(3), seconds=LONG)
+        assert receiver.recipients == ["user0@example.test"]
+        return sent
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        sent = runner.run(scenario())
+    assert sent.verdicts == [Verdict.SENT, Verdict.UNSTARTED, Verdict.UNSTARTED]
+    assert HANDED_OVER not in sent.journal.history[1]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_nobody_listens(loop: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+        async def scenario() -> Sent:
+            async with closing(SmtpAdapter(SmtpConfig("127.0.0.1", port, Security.NONE))) as adapter:
+                return await send(adapter, emails(9))
+
+        sent = run(scenario(), loop)
+    assert set(sent.verdicts) == {Verdict.UNAVAILABLE}
+    assert f"127.0.0.1:{port}" in (sent.results[0].response or "")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "verdict"),
+    [
+        ("421 4.3.2 too many connections", Verdict.THROTTLED),
+        ("554 5.7.1 go away", Verdict.UNAVAILABLE),
+        ("450 4.3.2 not now", Verdict.UNAVAILABLE),
+    ],
+)
+def test_the_greeting_refuses(greeting: str, verdict: Verdict) -> None:
+    sent = deliver(Receiver(PIPELINED, script("GREET", greeting)), emails(3))
+    assert set(sent.verdicts) == {verdict}
+    assert greeting in (sent.results[0].response or "")
+
+
+def test_a_greeting_that_never_comes() -> None:
+    sent = deliver(Receiver(PIPELINED, script("GREET", Act.SILENCE)), emails(2), connect_timeout=0.05)
+    assert set(sent.verdicts) == {Verdict.UNAVAILABLE}
+    assert "was not ready within 0.05 s" in (sent.results[0].response or "")
+
+
+def test_a_server_that_takes_fewer_connections_than_we_would_open_still_gets_everything() -> None:
+    receiver = Receiver(PIPELINED, lambda verb, argument, n: "421 4.7.0 enough" if verb == "GREET" and n > 1 else None)
+    sent = deliver(receiver, emails(60), connections=6)
+    assert sent.verdicts == [Verdict.SENT] * 60
+
+
+def test_a_server_from_before_ehlo() -> None:
+    receiver = Receiver((), script("EHLO", "500 5.5.1 what"))
+    sent = deliver(receiver, emails(3))
+    assert sent.verdicts == [Verdict.SENT] * 3
+    assert receiver.seen["HELO"] == 1
+
+
+@every_way
+def test_a_connection_carries_no_more_than_its_share(way: str) -> None:
+    receiver = Receiver(WAYS[way])
+    sent = deliver(receiver, emails(10), messages_per_connection=4)
+    assert sent.verdicts == [Verdict.SENT] * 10
+    assert receiver.seen["GREET"] == 3
+
+
+def test_connections_outlast_the_chunk_and_a_stale_one_costs_nobody() -> None:
+    async def scenario() -> None:
+        receiver = Receiver(PIPELINED)
+        async with receiver.listening():
+            config = SmtpConfig("127.0.0.1", receiver.port, Security.NONE, connections=1)
+            async with closing(SmtpAdapter(config)) as adapter:
+                assert (await send(adapter, emails(3))).verdicts == [Verdict.SENT] * 3
+                assert (await send(adapter, emails(3))).verdicts == [Verdict.SENT] * 3
+                assert receiver.seen["GREET"] == 1
+                receiver.script = script("MAIL", Act.CLOSE, at=7)
+                assert (await send(adapter, emails(3))).verdicts == [Verdict.SENT] * 3
+                assert receiver.seen["GREET"] == 2
+
+    run(scenario())
+
+
+@every_way
+def test_an_address_that_could_carry_a_command_is_never_written(way: str) -> None:
+    receiver = Receiver(WAYS[way])
+    hostile = [
+        "a@b.test>\r\nRCPT TO:<c@d.test",
+        "no-at-sign",
+        "a b@c.test",
+        "a@b..test",
+        "x" * 65 + "@b.test",
+        "@b.test",
+    ]
+    sent = deliver(receiver, [email(index, address=address) for index, address in enumerate(hostile)])
+    assert set(sent.verdicts) == {Verdict.FAILED}
+    assert all(result.dead_address for result in sent.results.values())
+    assert receiver.accepted == [] and receiver.seen["MAIL"] == 0
+
+
+def test_an_international_domain_needs_no_extension() -> None:
+    receiver = Receiver(PIPELINED)
+    sent = deliver(receiver, [email(0, address="ana@straße.test")])
+    assert sent.verdicts == [Verdict.SENT]
+    assert receiver.recipients == ["ana@xn--strae-oqa.test"]
+
+
+def test_an_international_local_part_needs_smtputf8() -> None:
+    sent = deliver(Receiver(PIPELINED), [email(0, address="jörg@example.test"), email(1)])
+    assert sent.verdicts == [Verdict.FAILED, Verdict.SENT]
+    assert "does not offer SMTPUTF8" in (sent.results[0].response or "")
+    receiver = Receiver((*PIPELINED, "SMTPUTF8"))
+    assert deliver(receiver, [email(0, address="jörg@example.test")]).verdicts == [Verdict.SENT]
+    assert receiver.recipients == ["jörg@example.test"]
+    assert receiver.accepted[0].parameters == "BODY=8BITMIME SMTPUTF8"
+
+
+def test_without_8bitmime_the_message_is_seven_bit() -> None:
+    body = "<p>São Paulo — Kyōto</p>\r\n".encode() * 50
+    receiver = Receiver(("PIPELINING",))
+    assert deliver(receiver, [email(0, html=body)]).verdicts == [Verdict.SENT]
+    payload = receiver.accepted[0].payload
+    assert payload.isascii() and max(map(len, payload.split(b"\r\n"))) <= 76
+    assert receiver.accepted[0].parameters == ""
+
+
+def test_a_message_larger_than_the_server_takes_is_failed_unsent() -> None:
+    receiver = Receiver((*PIPELINED, "SIZE 2000"))
+    sent = deliver(receiver, [email(0, html=b"x\r\n" * 1000), email(1)])
+    assert sent.verdicts == [Verdict.FAILED, Verdict.SENT]
+    assert "takes 2000" in (sent.results[0].response or "")
