@@ -12,6 +12,7 @@ from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.arguments import KeywordArgument
 from liquid.builtin.expressions.filtered import Filter
 from liquid.builtin.expressions.primitive import IntegerLiteral, RangeLiteral
+from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
 from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForNode
 from liquid.builtin.tags.tablerow_tag import TablerowNode
 from liquid.exceptions import LiquidError
@@ -50,6 +51,10 @@ def _source_problems(source: str, part: str) -> list[Problem]:
     if "\x00" in source:
         line, column = place(source, source.index("\x00"))
         return [Problem(part, line, column, "nul_character", "The source has a NUL character.", "Delete it.")]
+    tags = source.count("{{") + source.count("{%")
+    if tags > limits.MAX_TAGS:
+        message = f"The source has {tags:,} openings of tags and outputs; the limit is {limits.MAX_TAGS:,}."
+        return [Problem(part, None, None, "too_many_nodes", message, "Split it, or use a loop.")]
     return []
 
 
@@ -116,6 +121,7 @@ class _Checker:
     def problems(self) -> list[Problem]:
         for node in self.template.nodes:
             self._node(node, 1, 0)
+            self._repeats(node, 1)
         if self.nodes > limits.MAX_NODES:
             message = f"The template has {self.nodes:,} tags and texts; the limit is {limits.MAX_NODES:,}."
             self._add(None, "too_many_nodes", message, "Split it, or use a loop.")
@@ -150,6 +156,17 @@ class _Checker:
             self._expression(expression, 1)
         for child in children(node):
             self._node(child, depth + 1, loops)
+
+    def _repeats(self, node: Node, times: int) -> None:
+        """A `when` runs its block once for each choice that matches: nested ones multiply."""
+        if isinstance(node, MultiExpressionBlockNode):
+            times *= len(node.expression.expressions)
+            if times > limits.MAX_CHOICES:
+                message = f"Nested whens have {times:,} combinations of choices; the limit is {limits.MAX_CHOICES}."
+                self._add(node.token, "too_many_choices", message, "Use fewer choices, or if.")
+                return
+        for child in children(node):
+            self._repeats(child, times)
 
     def _loop(self, node: ForNode | TablerowNode, loops: int) -> None:
         if loops > limits.MAX_LOOP_DEPTH:

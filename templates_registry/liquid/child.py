@@ -28,6 +28,7 @@ WALL_SECONDS = 10.0
 """Beyond the CPU limit, for a machine that is busy with other things."""
 MEMORY_BYTES = 256 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
+_AT = "part: "
 _TOO_SLOW = f"The template took longer than {CPU_SECONDS:g} s."
 _TOO_BIG = f"The template needs more than {MEMORY_BYTES // 2**20} MB of memory."
 
@@ -70,7 +71,6 @@ def preview_in_child(parts: Sequence[PartSource], fields: Mapping[str, object]) 
 
 def _ask(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> Preview:
     request = json.dumps({"parts": [asdict(part) for part in parts], "fields": fields}).encode()
-    first = parts[0].name if parts else ""
     command = [sys.executable, "-m", "templates_registry.liquid.child"]
     try:
         done = subprocess.run(
@@ -82,14 +82,20 @@ def _ask(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> Pr
             env=_environment(),
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return _failed(first, "too_slow", _TOO_SLOW)
+    except subprocess.TimeoutExpired as error:
+        return _failed(_last_line(error.stderr), "too_slow", _TOO_SLOW)
     if done.returncode in (-signal.SIGXCPU, -signal.SIGVTALRM):
-        return _failed(first, "too_slow", _TOO_SLOW)
+        return _failed(_last_line(done.stderr), "too_slow", _TOO_SLOW)
     if done.returncode != 0:
-        return _failed(first, "too_much_memory", _TOO_BIG)
+        return _failed(_last_line(done.stderr), "too_much_memory", _TOO_BIG)
     answer: dict[str, Any] = json.loads(done.stdout)
     return Preview(answer["rendered"], [Problem(**item) for item in answer["problems"]], answer["missing"])
+
+
+def _last_line(stderr: bytes | None) -> str:
+    """The part that the child was at: it says each one before it begins."""
+    names = [line for line in (stderr or b"").decode(errors="replace").splitlines() if line.startswith(_AT)]
+    return names[-1].removeprefix(_AT) if names else ""
 
 
 def _failed(part: str, code: str, message: str) -> Preview:
@@ -110,7 +116,7 @@ def main() -> None:
     try:
         answer = json.dumps(_answer(parts, request["fields"]))
     except MemoryError:
-        answer = json.dumps(asdict(_failed(parts[0].name, "too_much_memory", _TOO_BIG)))
+        answer = json.dumps(asdict(_failed("", "too_much_memory", _TOO_BIG)))
     sys.stdout.write(answer)
 
 
@@ -137,6 +143,7 @@ def _answer(parts: Sequence[PartSource], fields: Mapping[str, object] | None) ->
     problems: list[Problem] = []
     missing: list[str] = []
     for part in parts:
+        print(f"{_AT}{part.name}", file=sys.stderr, flush=True)  # noqa: T201 - tells the parent where it is
         found = check(part.source, part=part.name)
         problems += found
         if any(problem.level == "error" for problem in found):

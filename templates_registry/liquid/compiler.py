@@ -11,7 +11,7 @@ from liquid.ast import BlockNode
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import LoopExpression, Path
 from liquid.builtin.expressions.filtered import FilteredExpression
-from liquid.builtin.expressions.logical import _contains, _eq, _le, _lt
+from liquid.builtin.expressions.logical import _eq, _le, _lt
 from liquid.builtin.expressions.primitive import StringLiteral
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.capture_tag import CaptureNode
@@ -25,12 +25,14 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
 from templates_registry.liquid import runtime
-from templates_registry.liquid.environment import CheckedOutputNode, Template, children, with_line_ends
+from templates_registry.liquid.environment import CheckedOutputNode, Template, children, contains, with_line_ends
 from templates_registry.liquid.expressions import Expressions, Scope, UnsupportedError
-from templates_registry.liquid.limits import MAX_ITERATIONS, MAX_OUTPUT_BYTES, check_iterations
+from templates_registry.liquid.limits import MAX_OUTPUT_BYTES, check_iterations, paced
 from templates_registry.liquid.sinks import Appended, Joined, Silent, Sink, Source
 
 Render = Callable[[Mapping[str, object]], bytes]
+UNPACED_TURNS = 100
+"""Loop turns of a render before the clock is looked at."""
 Known = dict[str, str]
 """Outputs already made on the way to this point, to the variable that holds each."""
 
@@ -86,8 +88,9 @@ class _Compiler:
             "_eq": _eq,
             "_lt": _lt,
             "_le": _le,
-            "_contains": _contains,
+            "contains": contains,
             "check_iterations": check_iterations,
+            "paced": paced,
             **{name: getattr(runtime, name) for name in _RUNTIME},
             **self.expressions.constants,
         }
@@ -208,7 +211,7 @@ class _Compiler:
         with sink.branches(self) as branch:
             with branch(f"if {count}:") as inner:
                 self.source.line(f"turns += {count}")
-                self.source.line(f"if turns > {MAX_ITERATIONS}: check_iterations(turns)")
+                self.source.line(f"if turns > {UNPACED_TURNS}: check_iterations(turns); {items} = paced({items})")
                 self._turns(node, items, count, inner, scope, known)
             with branch("else:") as inner:
                 if node.default:

@@ -1,12 +1,13 @@
 """python-liquid as this project uses it: no loader, no partials, plain data, bounds, and the missing-variable rule."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
 from functools import cache
 from io import StringIO
 from typing import TextIO
 
 from liquid import BoundTemplate, Environment, Node, RenderContext
-from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
+from liquid.builtin.expressions.logical import ContainsExpression, _contains
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
@@ -17,6 +18,7 @@ from liquid.token import Token
 
 from templates_registry.liquid.filters import bound_filters
 from templates_registry.liquid.limits import (
+    ITEM_WORK,
     LARGE,
     MAX_ITERATIONS,
     MAX_OUTPUT_BYTES,
@@ -27,6 +29,7 @@ from templates_registry.liquid.limits import (
     check_items,
     check_iterations,
     check_length,
+    paced,
 )
 
 REFUSED_TAGS = ("include", "render")
@@ -74,6 +77,37 @@ def bounded_range(numbers: range) -> range:
     # len() of a range beyond 2**63 raises OverflowError.
     check_items(max(numbers.stop - numbers.start, 0))
     return numbers
+
+
+class BoundedContains(ContainsExpression):
+    """`a contains b`, which counts the walk through a large `a` as work."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> bool:
+        """Whether it does."""
+        return contains(self.token, self.left.evaluate(context), self.right.evaluate(context))
+
+
+def contains(token: Token, left: object, right: object) -> bool:
+    """python-liquid's `contains`, with its work counted."""
+    if isinstance(left, str):
+        if len(left) > LARGE:
+            charge(len(left))
+    elif isinstance(left, Sized) and len(left) > LARGE:
+        charge(len(left) * ITEM_WORK)
+    return _contains(token, left, right)
+
+
+class PacedLoop(LoopExpression):
+    """The head of a `for`, which stops when the CPU time of a render is spent."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> tuple[Iterator[object], int]:
+        """Its items and their number."""
+        items, length = super().evaluate(context)
+        return paced(items), length
 
 
 class BoundedContext(RenderContext):
@@ -210,7 +244,7 @@ def parse(source: str, *, autoescape: bool) -> Template:
     if not isinstance(template, Template):
         raise TypeError(template)
     for node in template.nodes:
-        _bound_ranges(node)
+        _bound(node)
     return template
 
 
@@ -219,19 +253,27 @@ def children(node: Node) -> list[Node]:
     return list(node.children(None, include_partials=False))  # type: ignore[arg-type]
 
 
-def _bound_ranges(node: Node) -> None:
+def _bound(node: Node) -> None:
     for expression in node.expressions():
-        _bound_range(expression)
+        _bound_expression(expression)
     for child in children(node):
-        _bound_ranges(child)
+        _bound(child)
 
 
-def _bound_range(expression: Expression) -> None:
-    # The parser makes RangeLiteral by name, so there is no class to register: the same slots, another evaluate.
-    if type(expression) is RangeLiteral:
-        expression.__class__ = BoundedRange
+def _bound_expression(expression: Expression) -> None:
+    # The parser makes these by name, so there is no class to register: the same slots, another evaluate.
+    bounded = _BOUNDED.get(type(expression))
+    if bounded is not None:
+        expression.__class__ = bounded
     for child in expression.children():
-        _bound_range(child)
+        _bound_expression(child)
+
+
+_BOUNDED: dict[type[Expression], type[Expression]] = {
+    RangeLiteral: BoundedRange,
+    ContainsExpression: BoundedContains,
+    LoopExpression: PacedLoop,
+}
 
 
 def error_line(error: LiquidError) -> int | None:

@@ -192,5 +192,5 @@ _COMPARISONS: dict[type[_Comparison], str] = {
     GtExpression: "_lt({token}, {right}, {left})",
     LeExpression: "_le({left}, {right})",
     GeExpression: "_le({right}, {left})",
-    ContainsExpression: "_contains({token}, {left}, {right})",
+    ContainsExpression: "contains({token}, {left}, {right})",
 }

@@ -9,6 +9,7 @@ from liquid import Environment
 from liquid.undefined import Undefined
 
 from templates_registry.liquid.limits import (
+    DATE_WORK,
     LARGE,
     MAX_DATE_LENGTH,
     MAX_INTEGER_BITS,
@@ -130,6 +131,7 @@ def _bits(value: object) -> int:
 
 
 def _date(left: object, *args: object) -> None:
+    charge(DATE_WORK)
     if any(isinstance(value, str) and len(value) > MAX_DATE_LENGTH for value in (left, *args)):
         raise LimitExceeded(f"A date and its format have at most {MAX_DATE_LENGTH} characters each.")
 

@@ -5,6 +5,8 @@ limits on values while it renders, and CPU and memory by running the first rende
 """
 
 import threading
+import time
+from collections.abc import Iterable, Iterator
 
 MAX_SOURCE_BYTES = 500_000
 MAX_OUTPUT_BYTES = 1_000_000
@@ -16,6 +18,11 @@ MAX_ITERATIONS = 10_000
 """Loop turns of one render, all loops together."""
 MAX_WORK = 20_000_000
 """Characters that filters and outputs of large values may handle in one render."""
+ITEM_WORK = 20
+"""What an item of a list counts as, in characters of work."""
+DATE_WORK = 5_000
+MAX_CPU_SECONDS = 1.0
+"""CPU time of the loops of one render: not wall time, which a stopped or crowded machine takes without our doing."""
 MAX_INTEGER_BITS = 4_096
 MAX_UNIQ_ITEMS = 1_000
 MAX_DATE_LENGTH = 200
@@ -26,7 +33,10 @@ MAX_BLOCK_DEPTH = 20
 MAX_LOOP_DEPTH = 4
 MAX_LOOP_NODES = 300
 MAX_NODES = 5_000
+MAX_TAGS = 10_000
+"""Openings of tags and outputs in a source, counted before it is parsed."""
 MAX_FILTERS = 15
+MAX_CHOICES = 500
 MAX_EXPRESSION_DEPTH = 30
 MAX_VARIABLES = 200
 
@@ -67,6 +77,7 @@ class OutputTooLarge(LimitExceeded):
 
 class _Meter(threading.local):
     spent = 0
+    stop_at = 0.0
 
 
 _meter = _Meter()
@@ -75,6 +86,17 @@ _meter = _Meter()
 def reset_work() -> None:
     """Start counting the work of one render."""
     _meter.spent = 0
+    _meter.stop_at = 0.0
+
+
+def paced[Item](items: Iterable[Item]) -> Iterator[Item]:
+    """`items`, as long as the thread has CPU time left for this render. Raises LimitExceeded."""
+    if not _meter.stop_at:
+        _meter.stop_at = time.thread_time() + MAX_CPU_SECONDS
+    for index, item in enumerate(items):
+        if not index & 15 and time.thread_time() > _meter.stop_at:
+            raise LimitExceeded(f"The loops took longer than {MAX_CPU_SECONDS:g} s.")
+        yield item
 
 
 def charge(length: int) -> None:
@@ -96,7 +118,7 @@ def check_items(count: int) -> None:
     """Refuse a list or range of more than `MAX_ITEMS` items."""
     if count > MAX_ITEMS:
         raise LimitExceeded(f"A list or range would have {count:,} items; the limit is {MAX_ITEMS:,}.")
-    charge(count)
+    charge(count * ITEM_WORK)
 
 
 def check_iterations(count: int) -> None:

@@ -68,6 +68,10 @@ class Part:
             raise
         except LiquidError as error:
             raise RenderError(str(error.message), error_line(error)) from error
+        except MemoryError as error:
+            raise LimitExceeded("The template needs more memory than there is.") from error
+        except RecursionError as error:
+            raise RenderError("A value is nested too deeply.") from error
         except Exception as error:
             raise RenderError(f"{type(error).__name__}: {error}"[:500]) from error
 

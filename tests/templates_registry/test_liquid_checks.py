@@ -40,6 +40,8 @@ def _one(source: str) -> Problem:
         ("{% for i in a %}" + "{{ i }}" * 301 + "{% endfor %}", 1, 4, "too_many_nodes"),
         ("{{ a }}" * 5_001, None, None, "too_many_nodes"),
         ("".join(f"{{{{ a{index} }}}}" for index in range(201)), None, None, "too_many_variables"),
+        ("{{" * 10_001, None, None, "too_many_nodes"),
+        ("{% case a %}{% when 1, 2, 3, 4, 5, 6, 7, 8 %}" * 3 + "{% endcase %}" * 3, 1, None, "too_many_choices"),
         ("{{ [a] }}", 1, None, "computed_name"),
         ("x\n{% break %}", 2, 4, "out_of_place"),
         ("a\nb\x00", 2, 2, "nul_character"),

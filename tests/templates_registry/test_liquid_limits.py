@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from templates_registry.liquid import LimitExceeded, OutputTooLarge, compile_part
+from templates_registry.liquid import LimitExceeded, OutputTooLarge, compile_part, limits
 from templates_registry.liquid.child import PartSource, check_in_child, preview_in_child
 from templates_registry.liquid.environment import parse
 from templates_registry.liquid.part import Part
@@ -25,6 +25,15 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("{{ x | split: '' }}", {"x": "a" * 20_000}, "20,000 items"),
     ("{{ x | uniq }}", {"x": list(range(5_000))}, "at most 1,000 items"),
     ("{% assign n = 99 %}" + "{% assign n = n | times: n %}" * 30 + "{{ n }}", {}, "too many digits"),
+    ("{% for i in (1..9000) %}{{ '2026-11-23' | date: '%Y' }}{% endfor %}", {}, "20,000,000 characters"),
+    ("{% for i in (1..9000) %}{% if a contains i %}{% endif %}{% endfor %}", {"a": ["x"] * 50_000}, "20,000,000"),
+    ("{% for i in (1..9000) %}{% if a contains 'b' %}{% endif %}{% endfor %}", {"a": "a" * 500_000}, "20,000,000"),
+    ("{% for i in (1..9000) %}{% assign b = a | sort %}{% endfor %}", {"a": list(range(9_000))}, "20,000,000"),
+    (
+        "{% for i in (1..9000) %}{% if a == b %}{% endif %}{% endfor %}",
+        {"a": [[0] * 50_000], "b": [[0] * 50_000]},
+        "1 s",
+    ),
     ("{{ 'now' | date: x }}", {"x": "%Y" * 200}, "at most 200 characters"),
     ("{% for i in (1..200) %}{% for j in (1..200) %}{% endfor %}{% endfor %}", {}, "10,000 for one message"),
     (
@@ -62,6 +71,15 @@ def test_output_that_grows_in_a_loop_is_stopped_there(compiled: bool) -> None:
         part.render({"text": "x" * 1_000})
 
 
+@pytest.mark.parametrize("prefix", ["", "{% increment fallback %}"])
+def test_loops_stop_when_the_cpu_time_is_spent(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_CPU_SECONDS", -1.0)
+    source = prefix + "{% for i in (1..200) %}{% for j in (1..2) %}{{ j }}{% endfor %}{% endfor %}"
+    part = compile_part(source, escape="text")
+    with pytest.raises(LimitExceeded, match="The loops took longer"):
+        part.render({})
+
+
 def test_a_render_after_a_stopped_one_starts_afresh() -> None:
     part = compile_part("{% for i in (1..9) %}{{ x | upcase | size }}{% endfor %}", escape="text")
     for _ in range(5):
@@ -84,22 +102,26 @@ def test_the_child_names_the_part_and_line_of_an_error() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "{{" * 200_000,
-        "{% raw %}" * 50_000,
+        "{{" + " " * 499_000,
+        "{{ a" + "|upcase" * 60_000 + "}}",
         "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}",
     ],
-    ids=["unclosed outputs", "unclosed raw blocks", "a long loop of assigns"],
+    ids=["an unclosed output", "a long chain of filters", "a long loop of assigns"],
 )
 def test_the_child_is_stopped_when_it_takes_too_long(source: str) -> None:
-    (problem,) = preview_in_child([PartSource("html", source, "html")], {}).errors
-    assert (problem.code, problem.message) == ("too_slow", "The template took longer than 1 s.")
+    parts = [PartSource("subject", "Hi"), PartSource("html", source, "html"), PartSource("text", "Hi")]
+    (problem,) = preview_in_child(parts, {}).errors
+    assert problem.part == "html"
+    assert problem.message in ("The template took longer than 1 s.", "The loops took longer than 1 s.")
 
 
 def test_the_child_is_stopped_when_it_takes_too_much_memory() -> None:
-    hundred = {str(index): ["x" * 1_000] * 900 for index in range(100)}
-    source = "".join(f"{{% assign v{index} = all['{index}'] | join: ',' | upcase %}}" for index in range(100))
-    (problem,) = preview_in_child([PartSource("html", source, "html")], {"all": hundred}).errors
-    assert problem.code in ("too_much_memory", "render_error")
+    copies = "".join(
+        f"{{% assign v{index} = all | map: 'x' %}}{{% assign w{index} = v{index} | join %}}" for index in range(9)
+    )
+    rows = [{"x": "\U0001f600" * 99} for _ in range(9_000)]
+    preview = preview_in_child([PartSource("html", copies, "html")], {"all": rows})
+    assert preview.errors[0].part == "html"
 
 
 @pytest.mark.parametrize("source", ["{{ (1..30000000) | join }}", DOUBLING], ids=["range", "replace chain"])
