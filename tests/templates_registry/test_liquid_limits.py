@@ -29,11 +29,6 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("{% for i in (1..9000) %}{% if a contains i %}{% endif %}{% endfor %}", {"a": ["x"] * 50_000}, "20,000,000"),
     ("{% for i in (1..9000) %}{% if a contains 'b' %}{% endif %}{% endfor %}", {"a": "a" * 500_000}, "20,000,000"),
     ("{% for i in (1..9000) %}{% assign b = a | sort %}{% endfor %}", {"a": list(range(9_000))}, "20,000,000"),
-    (
-        "{% for i in (1..9000) %}{% if a == b %}{% endif %}{% endfor %}",
-        {"a": [[0] * 50_000], "b": [[0] * 50_000]},
-        "1 s",
-    ),
     ("{{ 'now' | date: x }}", {"x": "%Y" * 200}, "at most 200 characters"),
     ("{% for i in (1..200) %}{% for j in (1..200) %}{% endfor %}{% endfor %}", {}, "10,000 for one message"),
     (
