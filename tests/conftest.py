@@ -1,10 +1,24 @@
 """Fixtures for everyone; rows are made by `tests.factories`."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from django.test import override_settings
 
 from tests.api_client import Api
 from tests.factories import make_workspace
 from workspaces.models import Workspace
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Journals, uploads and collected files of the tests lie apart from those of a running Volley."""
+    state = tmp_path_factory.mktemp("state")
+    for name in ("static", "media"):
+        (state / name).mkdir()
+    with override_settings(STATE_DIR=state, STATIC_ROOT=state / "static", MEDIA_ROOT=state / "media"):
+        yield state
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """What a key may do: each view declares the scope that each of its actions needs."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from common.authorship import Actor
 from workspaces.models import ApiKey, Workspace
+
+if TYPE_CHECKING:
+    # It imports this module, through REST framework's settings.
+    from rest_framework.views import APIView
 
 _MISSING = "The request has no API key. Send the header Authorization: Bearer <key>."
 
@@ -19,7 +22,7 @@ class HasScope(BasePermission):
     A view without a declaration is closed: forgetting it must not open it.
     """
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.auth, ApiKey):
             raise NotAuthenticated(_MISSING)
         if request.method == "OPTIONS" or request.method not in view.allowed_methods:
@@ -33,7 +36,7 @@ class HasScope(BasePermission):
         return True
 
 
-def required_scope(view: APIView, method: str) -> str | None:
+def required_scope(view: "APIView", method: str) -> str | None:
     declared: Any = getattr(view, "required_scopes", None)
     if declared is None or isinstance(declared, str):
         return declared
