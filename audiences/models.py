@@ -140,12 +140,16 @@ class Upload(Authored):
     error = models.CharField(max_length=500, default="", blank=True)
     bytes_total = models.BigIntegerField(default=0)
     bytes_read = models.BigIntegerField(default=0)
+    lines_read = models.BigIntegerField(default=0)
     rows_read = models.BigIntegerField(default=0)
     created = models.BigIntegerField(default=0)
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
     rejected_file = models.FileField(upload_to="rejected/%Y/%m/", blank=True)
+    rejected_bytes = models.BigIntegerField(
+        default=0, editable=False, help_text="How much of the file of refused rows belongs to committed chunks."
+    )
     lease_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
@@ -154,7 +158,9 @@ class Upload(Authored):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=UploadState.values), name="upload_state_known"),
             models.CheckConstraint(
-                condition=Q(rows_read=models.F("created") + models.F("updated") + models.F("unchanged") + models.F("rejected")),
+                condition=Q(
+                    rows_read=models.F("created") + models.F("updated") + models.F("unchanged") + models.F("rejected")
+                ),
                 name="upload_counts_add_up",
             ),
         ]
