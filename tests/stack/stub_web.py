@@ -15,4 +15,6 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+if os.environ.get("STUB_WEB") == "broken":
+    sys.exit("the reason, in its own words")
 HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
