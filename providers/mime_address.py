@@ -30,7 +30,7 @@ class WireAddress(NamedTuple):
 
 def wire_address(address: str) -> WireAddress:
     """Raises AddressError."""
-    if _PLAIN.fullmatch(address) and (len(address) <= LOCAL_LIMIT or _lengths_fit(address)):
+    if len(address) <= LOCAL_LIMIT and _PLAIN.fullmatch(address):
         return WireAddress(address.encode("ascii"), utf8=False)
     local, at, domain = address.rpartition("@")
     if not at:
@@ -57,10 +57,9 @@ def _ascii_label(label: str) -> str:
     mapped = unicodedata.normalize("NFKC", label).lower()
     if mapped.isascii():
         return mapped
-    try:
-        return "xn--" + mapped.encode("punycode").decode("ascii")
-    except UnicodeError as error:
-        raise AddressError(f"{label[:80]!a} cannot be a part of a domain name.") from error
+    if not _encodable(mapped):
+        raise AddressError(f"{label[:80]!a} cannot be a part of a domain name.")
+    return "xn--" + mapped.encode("punycode").decode("ascii")
 
 
 def _local_part(local: str) -> str:
