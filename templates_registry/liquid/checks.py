@@ -1,6 +1,6 @@
 """What is checked when a template is saved: that it is Liquid, uses only what we have, and stays within limits.
 
-Parsing itself can be made slow by a hostile source: call it through `child.check_in_child` for anything typed in.
+What is typed in is checked by `child.check_in_child`, which also holds the time and memory that this takes.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from liquid.token import TOKEN_TAG
 
 from templates_registry.liquid import limits
 from templates_registry.liquid.environment import Template, children, environment, parse
-from templates_registry.liquid.limits import RenderError
+from templates_registry.liquid.limits import RenderError, SourceRefused
 from templates_registry.liquid.problems import Level, Problem, place
 from templates_registry.liquid.variables import find_variables
 
@@ -37,6 +37,8 @@ def check(source: str, *, part: str) -> list[Problem]:
         return too_long
     try:
         template = parse(source, autoescape=True)
+    except SourceRefused as error:
+        return [Problem(part, error.line, None, error.code, error.message, error.hint)]
     except RenderError as error:
         return [_syntax_problem(error, source, part)]
     found = _Checker(template, source, part).problems()

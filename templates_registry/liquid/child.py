@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from templates_registry.liquid.checks import check
 from templates_registry.liquid.limits import LimitExceeded, MissingVariable, RenderError
 from templates_registry.liquid.part import Escape, compile_part
 from templates_registry.liquid.problems import Problem
+from templates_registry.liquid.variables import Variable, variables
 
 CPU_SECONDS = 1.0
 WALL_SECONDS = 10.0
@@ -46,12 +47,14 @@ class PartSource:
 class Preview:
     """What came of it. `rendered` holds the parts that could be rendered, blanks included.
 
-    `missing` names the variables for which the recipient would be skipped, one a part at most.
+    `missing` names the variables for which the recipient would be skipped, one a part at most. `variables` are those
+    of each part that is Liquid.
     """
 
     rendered: dict[str, str]
     problems: list[Problem]
     missing: list[str]
+    variables: dict[str, list[Variable]] = field(default_factory=dict)
 
     @property
     def errors(self) -> list[Problem]:
@@ -89,7 +92,12 @@ def _ask(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> Pr
     if done.returncode != 0:
         return _failed(_last_line(done.stderr), "too_much_memory", _TOO_BIG)
     answer: dict[str, Any] = json.loads(done.stdout)
-    return Preview(answer["rendered"], [Problem(**item) for item in answer["problems"]], answer["missing"])
+    found = {name: [_variable(item) for item in items] for name, items in answer["variables"].items()}
+    return Preview(answer["rendered"], [Problem(**item) for item in answer["problems"]], answer["missing"], found)
+
+
+def _variable(item: dict[str, Any]) -> Variable:
+    return Variable(item["name"], tuple(item["paths"]), required=item["required"], lines=tuple(item["lines"]))
 
 
 def _last_line(stderr: bytes | None) -> str:
@@ -142,19 +150,22 @@ def _answer(parts: Sequence[PartSource], fields: Mapping[str, object] | None) ->
     rendered: dict[str, str] = {}
     problems: list[Problem] = []
     missing: list[str] = []
+    names: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
         print(f"{_AT}{part.name}", file=sys.stderr, flush=True)  # noqa: T201 - tells the parent where it is
         found = check(part.source, part=part.name)
         problems += found
         if any(problem.level == "error" for problem in found):
             continue
+        names[part.name] = [asdict(variable) for variable in variables(part.source)]
         try:
             _render(part, fields, rendered, missing)
         except (LimitExceeded, RenderError) as error:
             line = error.line if isinstance(error, RenderError) else None
             hint = "Check the values it was rendered with."
             problems.append(Problem(part.name, line, None, "render_error", str(error), hint))
-    return {"rendered": rendered, "problems": [asdict(problem) for problem in problems], "missing": missing}
+    listed = [asdict(problem) for problem in problems]
+    return {"rendered": rendered, "problems": listed, "missing": missing, "variables": names}
 
 
 def _render(

@@ -17,6 +17,7 @@ from liquid.stringify import to_liquid_string
 from liquid.token import Token
 
 from templates_registry.liquid.filters import bound_filters
+from templates_registry.liquid.lexing import refuse_slow_source
 from templates_registry.liquid.limits import (
     ITEM_WORK,
     LARGE,
@@ -235,6 +236,7 @@ def environment(*, autoescape: bool) -> BoundedEnvironment:
 
 def parse(source: str, *, autoescape: bool) -> Template:
     """The syntax tree of `source`. Raises RenderError where it isn't Liquid; its cause is python-liquid's error."""
+    refuse_slow_source(source)
     try:
         template = environment(autoescape=autoescape).from_string(source)
     except LiquidError as error:

@@ -20,7 +20,7 @@ MAX_WORK = 20_000_000
 """Characters that filters and outputs of large values may handle in one render."""
 ITEM_WORK = 20
 """What an item of a list counts as, in characters of work."""
-DATE_WORK = 5_000
+DATE_WORK = 20_000
 MAX_CPU_SECONDS = 1.0
 """CPU time of the loops of one render: not wall time, which a stopped or crowded machine takes without our doing."""
 MAX_INTEGER_BITS = 4_096
@@ -29,6 +29,9 @@ MAX_DATE_LENGTH = 200
 LARGE = 4_096
 """Characters from which a value is counted as work."""
 
+MAX_TAG_LENGTH = 10_000
+MAX_TAG_SPACE = 200
+"""White space in a row inside a tag; the lexer's time grows with its square."""
 MAX_BLOCK_DEPTH = 20
 MAX_LOOP_DEPTH = 4
 MAX_LOOP_NODES = 300
@@ -54,6 +57,16 @@ class RenderError(TemplateError):
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message if line is None else f"Line {line}: {message}")
         self.line = line
+
+
+class SourceRefused(RenderError):
+    """A source that the parser would take very long over. `code` and `hint` as in a Problem."""
+
+    def __init__(self, message: str, *, line: int, code: str, hint: str) -> None:
+        super().__init__(message, line)
+        self.message = message
+        self.code = code
+        self.hint = hint
 
 
 class MissingVariable(Exception):

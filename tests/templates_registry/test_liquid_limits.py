@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from templates_registry.liquid import LimitExceeded, OutputTooLarge, compile_part, limits
+from templates_registry.liquid import (
+    LimitExceeded,
+    OutputTooLarge,
+    RenderError,
+    compile_part,
+    has_unsubscribe_link,
+    limits,
+    variables,
+)
 from templates_registry.liquid.child import PartSource, check_in_child, preview_in_child
 from templates_registry.liquid.environment import parse
 from templates_registry.liquid.part import Part
@@ -81,11 +89,29 @@ def test_a_render_after_a_stopped_one_starts_afresh() -> None:
         assert part.render({"x": "x" * 600_000}) == b"600000" * 9
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{" + " " * 499_000,
+        "{{" + " " * 499_000 + "}}",
+        "{% if" + " " * 499_000 + "%}",
+        "{% raw %}" * 9_000,
+        "{{ a" * 99_999,
+    ],
+    ids=["unclosed output", "spaces in an output", "spaces in a tag", "unclosed raw", "openings"],
+)
+def test_a_source_that_is_slow_to_read_is_refused_unread(source: str) -> None:
+    for read in (variables, has_unsubscribe_link, lambda text: compile_part(text, escape="html")):
+        with pytest.raises(RenderError, match="Line 1: "):
+            read(source)
+
+
 def test_the_child_checks_and_renders() -> None:
     parts = [PartSource("subject", "Hi {{ name }}"), PartSource("html", "<p>{{ name }}{{ city }}</p>", "html")]
     preview = preview_in_child(parts, {"name": "<Ana>"})
     assert preview.rendered == {"subject": "Hi <Ana>", "html": "<p>&lt;Ana&gt;</p>"}
     assert preview.missing == ["city"]
+    assert [variable.name for variable in preview.variables["html"]] == ["name", "city"]
     assert preview.problems == []
 
 
@@ -97,11 +123,10 @@ def test_the_child_names_the_part_and_line_of_an_error() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "{{" + " " * 499_000,
-        "{{ a" + "|upcase" * 60_000 + "}}",
+        ("{{ a" + "|upcase" * 1_400 + "}}") * 48,
         "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}",
     ],
-    ids=["an unclosed output", "a long chain of filters", "a long loop of assigns"],
+    ids=["long chains of filters", "a long loop of assigns"],
 )
 def test_the_child_is_stopped_when_it_takes_too_long(source: str) -> None:
     parts = [PartSource("subject", "Hi"), PartSource("html", source, "html"), PartSource("text", "Hi")]
