@@ -1,27 +1,36 @@
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.stack.running_stack import RunningStack
 
-Start = Callable[..., RunningStack]
 
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextlib.contextmanager
+def own_stack() -> Iterator[RunningStack]:
     """Below /tmp itself: pytest's own folders are closed to the account that PostgreSQL may run as."""
-    made = Path(tempfile.mkdtemp(prefix="volley-stack-", dir="/tmp"))
-    made.chmod(0o711)
-    yield made / "state"
-    shutil.rmtree(made)
+    folder = Path(tempfile.mkdtemp(prefix="volley-stack-", dir="/tmp"))
+    folder.chmod(0o711)
+    made = RunningStack(folder / "state")
+    try:
+        yield made
+    finally:
+        made.end()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
-def stack(folder: Path) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """Not yet started; ended afterwards whatever the test did to it."""
-    made = RunningStack(folder)
-    yield made
-    made.end()
+    with own_stack() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningStack]:
+    """Started once, for tests that leave it as they found it."""
+    with own_stack() as made:
+        yield made.start()

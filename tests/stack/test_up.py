@@ -18,14 +18,13 @@ def database_is_empty(stack: RunningStack) -> bool:
         return connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
 
 
-def test_says_that_it_is_ready_only_once_the_web_server_answers(stack: RunningStack) -> None:
-    stack.start()
-    assert stack.web() is not None
-    assert f"ready at http://127.0.0.1:{stack.port}/" in stack.said()
+def test_says_that_it_is_ready_only_once_the_web_server_answers(running: RunningStack) -> None:
+    assert running.web() is not None
+    assert f"ready at http://127.0.0.1:{running.port}/" in running.said()
 
 
-def test_gives_the_product_a_working_database_and_valkey(stack: RunningStack) -> None:
-    environment = stack.start().web()["environment"]
+def test_gives_the_product_a_working_database_and_valkey(running: RunningStack) -> None:
+    environment = running.web()["environment"]
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
@@ -33,8 +32,8 @@ def test_gives_the_product_a_working_database_and_valkey(stack: RunningStack) ->
         assert client.config_get("appendonly") == {"appendonly": "yes"}
 
 
-def test_neither_service_answers_without_its_password(stack: RunningStack) -> None:
-    environment = stack.start().web()["environment"]
+def test_neither_service_answers_without_its_password(running: RunningStack) -> None:
+    environment = running.web()["environment"]
     port = environment["REDIS_URL"].rpartition(":")[2].partition("/")[0]
     with redis.Redis(port=int(port)) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
@@ -43,20 +42,18 @@ def test_neither_service_answers_without_its_password(stack: RunningStack) -> No
         psycopg.connect(f"postgres://volley@{place}", passfile="/dev/null")
 
 
-def test_keeps_its_folder_and_secrets_to_itself(stack: RunningStack) -> None:
-    stack.start()
-    assert stat.S_IMODE(stack.folder.stat().st_mode) & 0o066 == 0
-    assert stat.S_IMODE((stack.folder / "embedded").stat().st_mode) & 0o066 == 0
-    files = [path for path in stack.folder.rglob("*") if path.is_file()]
+def test_keeps_its_folder_and_secrets_to_itself(running: RunningStack) -> None:
+    assert stat.S_IMODE(running.folder.stat().st_mode) & 0o066 == 0
+    assert stat.S_IMODE((running.folder / "embedded").stat().st_mode) & 0o066 == 0
+    files = [path for path in running.folder.rglob("*") if path.is_file()]
     assert [path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
-def test_a_second_start_is_refused_naming_pid_and_port(stack: RunningStack) -> None:
-    stack.start()
-    second = stack.command("up")
+def test_a_second_start_is_refused_naming_pid_and_port(running: RunningStack) -> None:
+    second = running.command("up")
     assert second.returncode == 1
-    assert f"pid {stack.pid} on port {stack.port}" in second.stderr
-    assert stack.web() is not None
+    assert f"pid {running.pid} on port {running.port}" in second.stderr
+    assert running.web() is not None
 
 
 def test_a_port_that_another_program_has_is_told(stack: RunningStack) -> None:
@@ -75,15 +72,14 @@ def test_a_port_that_is_none_is_told(stack: RunningStack) -> None:
 
 
 @pytest.mark.parametrize("victim", ["stub_web.py", "valkey-server", "bin/postgres -D"])
-def test_a_killed_child_is_started_again(stack: RunningStack, victim: str) -> None:
-    stack.start()
-    before = stack.pid_of(victim)
-    stack.kill(before)
-    wait_until(lambda: stack.pid_of(victim) not in (0, before), f"{victim} is back")
-    wait_until(stack.web, "the web server answers")
-    environment = stack.web()["environment"]
+def test_a_killed_child_is_started_again(running: RunningStack, victim: str) -> None:
+    before = running.pid_of(victim)
+    running.kill(before)
+    wait_until(lambda: running.pid_of(victim) not in (0, before), f"{victim} is back")
+    wait_until(running.web, "the web server answers")
+    environment = running.web()["environment"]
     wait_until(lambda: answers(environment), "both services answer at their old addresses")
-    assert "starting it again" in stack.said()
+    assert "starting it again" in running.said()
 
 
 def answers(environment: dict[str, str]) -> bool:
@@ -186,10 +182,9 @@ def test_a_setup_step_is_run_once(stack: RunningStack) -> None:
     assert "greetings from the demo" in stack.said()
 
 
-def test_a_command_gets_the_environment_of_the_running_stack(stack: RunningStack) -> None:
-    stack.start()
-    shown = stack.command("exec", "--", "env").stdout
-    assert f"DATABASE_URL={stack.web()['environment']['DATABASE_URL']}\n" in shown
+def test_a_command_gets_the_environment_of_the_running_stack(running: RunningStack) -> None:
+    shown = running.command("exec", "--", "env").stdout
+    assert f"DATABASE_URL={running.web()['environment']['DATABASE_URL']}\n" in shown
 
 
 def test_a_command_gets_services_of_its_own_when_nothing_runs(stack: RunningStack) -> None:
