@@ -26,6 +26,7 @@ UV_DIR = ROOT / ".uv"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "volley-stamp.json"
+SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin")
 
 # What a developer's shell may carry that would aim pip, uv or Python at another environment.
 INHERITED_SURPRISES = (
@@ -90,7 +91,7 @@ def candidates(version: tuple[int, int]) -> Iterator[str]:
         with contextlib.suppress(OSError):  # no pyenv there, or another user's
             found = [path for path in (Path(root) / "versions").iterdir() if path.name.startswith(dotted)]
             yield from (str(path / "bin" / ("python" + dotted)) for path in sorted(found, reverse=True))
-    for folder in [*os.environ.get("PATH", "").split(os.pathsep), "/usr/local/bin", "/usr/bin"]:
+    for folder in [*os.environ.get("PATH", "").split(os.pathsep), *SYSTEM_FOLDERS]:
         yield from (str(Path(folder) / name) for name in ("python" + dotted, "python3"))
 
 
