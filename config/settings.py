@@ -39,7 +39,7 @@ ALLOWED_HOSTS = env.list("VOLLEY_ALLOWED_HOSTS", default=[] if PRODUCTION else [
 CSRF_TRUSTED_ORIGINS = env.list("VOLLEY_CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
-    "unfold",
+    "config.admin_apps.VolleyUnfoldConfig",
     "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -145,6 +145,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 MEDIA_ROOT = STATE_DIR / "media"
 MAX_BODY_BYTES = 16 * 1024 * 1024
+UPLOAD_MAX_BYTES = env.int("VOLLEY_UPLOAD_MAX_BYTES", 2 * 1024**3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -192,6 +193,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "format": "int64"}},
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PREPROCESSING_HOOKS": ["common.schema.without_slashed"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "common.schema.with_problems"],
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "validatorUrl": None},
+    "TAGS": [],
 }
 
 CELERY_BROKER_URL = REDIS_URL
@@ -231,6 +238,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "executions.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "uploads": {"task": "audiences.sweep_uploads", "schedule": 5.0, "options": {"expires": 10}},
     "partitions": {"task": "executions.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "tidy": {"task": "common.tidy", "schedule": 3600.0, "options": {"expires": 600}},
 }
@@ -244,7 +252,11 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("admin/volley.css")],
-    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "config.admin_menu.navigation",
+    },
 }
 
 LOGGING = {
@@ -256,4 +268,5 @@ LOGGING = {
 }
 
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 SILENCED_SYSTEM_CHECKS: list[str] = []

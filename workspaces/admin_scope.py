@@ -169,10 +169,9 @@ class _Scoped:
 
 
 class ScopedModelAdmin(_Scoped, _ModelAdmin):
-    """Base of every admin page. `big` lists page by key; small ones are counted as Django does."""
+    """Base of every admin page: lists page by key and never count."""
 
     form = ScopedModelForm
-    big = False
     list_per_page = 50
     list_filter_submit = False
     list_disable_select_all = True
@@ -246,8 +245,8 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
         if found is None:
             raise Http404
         entries = AuditEntry.objects.filter(
-            workspace_id=workspace_id_of(found, self.workspace_path),
-            object_type=self.opts.model_name,
+            workspace_id__in=self._history_workspaces(request, found),
+            object_type=self._object_type(),
             object_id=found.pk,
         )
         context = {
@@ -258,6 +257,9 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
             "opts": self.opts,
         }
         return TemplateResponse(request, self.object_history_template, context)
+
+    def _history_workspaces(self, request: HttpRequest, obj: Any) -> list[int]:
+        return [workspace_id_of(obj, self.workspace_path)]
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:  # type: ignore[override]
         self._record(request, obj, "created", message)
@@ -270,13 +272,17 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
         for obj in queryset:
             self._record(request, obj, "deleted", None)
 
+    def _object_type(self) -> str:
+        """As services name it in the audit trail: `api_key`, `frequency_cap`."""
+        return str(self.opts.verbose_name).lower().replace(" ", "_")
+
     def _record(self, request: HttpRequest, obj: Any, action: str, message: Any) -> None:
         if self.audits:
             record(
                 workspace_id=workspace_id_of(obj, self.workspace_path),
                 actor=actor_of(request),
                 action=action,
-                object_type=str(self.opts.model_name),
+                object_type=self._object_type(),
                 object_id=obj.pk,
                 object_name=str(obj),
                 details=_changed_fields(message),

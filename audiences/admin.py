@@ -1,0 +1,164 @@
+"""Contacts, lists, suppressions and uploads in the admin."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from audiences.admin_forms import ListForm, SuppressionForm
+from audiences.admin_uploads import UploadAdmin
+from audiences.lists import archive_list
+from audiences.models import Address, Contact, List, ListMembership, Suppression
+from audiences.suppressions import remove_suppression
+from workspaces.admin_scope import ScopedModelAdmin, ScopedTabularInline, actor_of, workspace_ids
+from workspaces.roles import Role
+
+__all__ = ["ContactAdmin", "ListAdmin", "SuppressionAdmin", "UploadAdmin"]
+
+COUNTED = 10_000
+
+
+class AddressInline(ScopedTabularInline):
+    model = Address
+    fields = ("type", "app", "value", "platform", "state", "consent", "consent_source", "consent_at")
+    readonly_fields = fields
+    show_change_link = False
+
+
+class ListFilter(admin.SimpleListFilter):
+    """One list's members; reached by the link from the list."""
+
+    title = "list"
+    parameter_name = "list"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        chosen = self._chosen(request)
+        return [(str(chosen.pk), chosen.name)] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self._chosen(request)
+        if chosen is None:
+            return queryset
+        return queryset.filter(Exists(ListMembership.objects.filter(list_id=chosen.pk, contact_id=OuterRef("pk"))))
+
+    @staticmethod
+    def _chosen(request: HttpRequest) -> List | None:
+        text = request.GET.get("list", "")
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            return None
+        return List.objects.filter(workspace_id__in=workspace_ids(request), pk=int(text)).first()
+
+
+@admin.register(Contact)
+class ContactAdmin(ScopedModelAdmin):
+    """People come in by upload or API; here they are looked up."""
+
+    can_add = can_change = False
+    list_display = ("shown_id", "locale", "timezone", "shown_attributes", "temporary", "updated_at")
+    list_filter = (ListFilter,)
+    search_fields = ("external_id",)
+    search_help_text = "A whole external id, email address, phone number or token"
+    inlines = (AddressInline,)
+    fields = ("external_id", "locale", "timezone", "pretty_attributes", "temporary", "created_at", "updated_at")
+    readonly_fields = ("pretty_attributes", "created_at", "updated_at")
+
+    @admin.display(description="External id")
+    def shown_id(self, contact: Contact) -> str:
+        return str(contact)
+
+    @admin.display(description="Attributes")
+    def shown_attributes(self, contact: Contact) -> str:
+        text = json.dumps(contact.attributes, ensure_ascii=False)
+        return text if len(text) <= 80 else text[:79] + "…"
+
+    @admin.display(description="Attributes")
+    def pretty_attributes(self, contact: Contact) -> str:
+        text = json.dumps(contact.attributes, indent=2, ensure_ascii=False, sort_keys=True)
+        return format_html('<pre class="v-code">{}</pre>', text)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Whole values only, so that indexes answer however many contacts there are."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        ids = workspace_ids(request)
+        addresses = Address.objects.filter(workspace_id__in=ids, value__in={term, term.lower()})
+        by_address = addresses.order_by("pk").values_list("contact_id", flat=True)[:100]
+        return queryset.filter(Q(workspace_id__in=ids, external_id=term) | Q(pk__in=list(by_address))), False
+
+
+@admin.register(List)
+class ListAdmin(ScopedModelAdmin):
+    form = ListForm
+    audits = False
+    list_display = ("name", "description", "members", "workspace", "created_by_name", "created_at")
+    list_select_related = ("workspace",)
+    search_fields = ("name",)
+    actions = ("archive_selected",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[List]:
+        return super().get_queryset(request).filter(archived_at__isnull=True)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", "description", "members") if obj else ("name", "description")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return (*fields, "members") if obj else fields
+
+    @admin.display(description="Contacts")
+    def members(self, row: List) -> str:
+        """Counted up to a limit: a list of millions costs what one of ten thousand does."""
+        found = ListMembership.objects.filter(list_id=row.pk)[: COUNTED + 1].count()
+        shown = f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
+        return format_html('<a class="v-link" href="/admin/audiences/contact/?list={}">{}</a>', row.pk, shown)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> List:
+        saved: List = form.instance
+        return saved
+
+    def save_model(self, request: HttpRequest, obj: List, form: Any, change: bool) -> None:
+        """The form's service has saved it."""
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive_selected(self, request: HttpRequest, queryset: QuerySet[List]) -> None:
+        allowed = queryset.filter(workspace_id__in=workspace_ids(request, Role.EDITOR)).order_by("pk")
+        rows = list(allowed)
+        for row in rows:
+            archive_list(list_id=row.pk, workspace_id=row.workspace_id, actor=actor_of(request))
+        messages.success(request, f"Archived: {len(rows)}.")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ScopedModelAdmin):
+    form = SuppressionForm
+    audits = False
+    can_change = False
+    can_delete = True
+    list_display = ("value", "type", "reason", "source", "workspace", "created_at")
+    list_filter = ("type",)
+    list_select_related = ("workspace",)
+    search_fields = ("value",)
+    search_help_text = "A whole address"
+    fields = ("type", "value", "reason", "source")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term.strip()
+        return (queryset.filter(value__in={term, term.lower()}) if term else queryset), False
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Suppression:
+        saved: Suppression = form.instance
+        return saved
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        """The form's service has saved it."""
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        remove_suppression(suppression_id=obj.pk, workspace_id=obj.workspace_id, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        for row in queryset.filter(workspace_id__in=workspace_ids(request, self.change_role)).order_by("pk"):
+            self.delete_model(request, row)

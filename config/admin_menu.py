@@ -1,0 +1,66 @@
+"""The sidebar: what staff do most comes first; a page shows only to those who may see it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Send",
+        (
+            ("Campaigns", "campaign", "campaigns.campaign"),
+            ("Executions", "rocket_launch", "executions.execution"),
+            ("Outbox", "outbox", "providers.sandboxmessage"),
+        ),
+    ),
+    ("Content", (("Templates", "draft", "templates_registry.template"),)),
+    (
+        "Audience",
+        (
+            ("Contacts", "group", "audiences.contact"),
+            ("Lists", "list_alt", "audiences.list"),
+            ("Uploads", "upload_file", "audiences.upload"),
+            ("Suppressions", "block", "audiences.suppression"),
+        ),
+    ),
+    (
+        "Setup",
+        (
+            ("Workspaces", "domain", "workspaces.workspace"),
+            ("Apps", "smartphone", "workspaces.app"),
+            ("Senders", "alternate_email", "providers.sender"),
+            ("Providers", "dns", "providers.provider"),
+            ("Frequency caps", "speed", "executions.frequencycap"),
+            ("API keys", "key", "workspaces.apikey"),
+            ("Users", "person", "workspaces.user"),
+            ("Memberships", "badge", "workspaces.membership"),
+        ),
+    ),
+    ("Record", (("Audit trail", "history", "workspaces.auditentry"),)),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    home = {"title": "Dashboard", "icon": "home", "link": reverse_lazy("admin:index")}
+    groups = [{"title": title, "separator": True, "items": [_item(*row) for row in rows]} for title, rows in _GROUPS]
+    return [{"items": [home]}, *[group for group in groups if group["items"]]]
+
+
+def _item(title: str, icon: str, label: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{label.replace('.', '_')}_changelist"),
+        "permission": _sees(label),
+    }
+
+
+def _sees(label: str) -> Callable[[HttpRequest], bool]:
+    def permission(request: HttpRequest) -> bool:
+        page = next((each for model, each in admin.site._registry.items() if model._meta.label_lower == label), None)
+        return page is not None and page.has_module_permission(request)
+
+    return permission

@@ -1,0 +1,111 @@
+"""The form of a provider: the fields of its kind, and a password that goes in and never comes out."""
+
+import json
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from common.encryption import decrypt, encrypt
+from providers.contract import ConfigError, ProviderSettings
+from providers.email.smtp_config import Security
+from providers.models import Kind, Provider
+from providers.registry import can_send, check_settings
+from workspaces.admin_forms import ScopedModelForm
+
+_SECURITY = (
+    (Security.STARTTLS, "STARTTLS, required"),
+    (Security.TLS, "TLS from the first byte (port 465)"),
+    (Security.OPPORTUNISTIC, "STARTTLS where it is offered"),
+    (Security.NONE, "None: everything goes in clear"),
+)
+_CONFIG = ("host", "port", "security", "verify", "username")
+
+
+class ProviderForm(ScopedModelForm):
+    host = forms.CharField(required=False, max_length=255, widget=UnfoldAdminTextInputWidget())
+    port = forms.IntegerField(
+        required=False, initial=587, min_value=1, max_value=65535, widget=UnfoldAdminIntegerFieldWidget()
+    )
+    security = forms.ChoiceField(
+        required=False, choices=_SECURITY, initial=Security.STARTTLS, widget=UnfoldAdminSelectWidget()
+    )
+    verify = forms.BooleanField(
+        required=False, initial=True, label="Check its certificate", widget=UnfoldBooleanSwitchWidget()
+    )
+    username = forms.CharField(required=False, max_length=255, widget=UnfoldAdminTextInputWidget())
+    password = forms.CharField(
+        required=False,
+        max_length=1000,
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="Stored encrypted and never shown. Leave it empty to keep the one that is stored.",
+    )
+    forget_password = forms.BooleanField(
+        required=False, label="Forget the stored password", widget=UnfoldBooleanSwitchWidget()
+    )
+
+    class Meta:
+        model = Provider
+        fields = ("workspace", "name", "kind", "type", "enabled", "connections", "rate_per_second")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in _CONFIG:
+            if name in self.instance.config and name in self.fields:
+                self.fields[name].initial = self.instance.config[name]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        kind = cleaned.get("kind") or self.instance.kind
+        if not kind:
+            return cleaned
+        if cleaned.get("type") and not can_send(kind, cleaned["type"]):
+            self.add_error("type", f"{Kind(kind).name.capitalize()} can't send this type.")
+        if not self.errors:
+            self._check(kind, cleaned)
+        return cleaned
+
+    def _check(self, kind: str, cleaned: dict[str, Any]) -> None:
+        self.instance.config = self._config(kind, cleaned)
+        credentials = self._credentials(kind, cleaned)
+        settings = ProviderSettings(
+            type=cleaned.get("type") or "",
+            kind=kind,
+            name=cleaned.get("name") or "",
+            workspace_id=self.instance.workspace_id or 0,
+            connections=cleaned.get("connections") or 1,
+            config=self.instance.config,
+            credentials=credentials,
+        )
+        try:
+            check_settings(settings)
+        except ConfigError as error:
+            for name, message in error.errors.items():
+                self.add_error(name if name in self.fields else None, message)
+            return
+        self.instance.credentials = encrypt(json.dumps(credentials)) if credentials else ""
+
+    def _config(self, kind: str, cleaned: dict[str, Any]) -> dict[str, Any]:
+        """What the form does not show stays as it was."""
+        if kind != Kind.SMTP:
+            return dict(self.instance.config)
+        given = {name: cleaned[name] for name in _CONFIG if cleaned.get(name) not in (None, "")}
+        given["verify"] = bool(cleaned.get("verify"))
+        kept = {name: value for name, value in self.instance.config.items() if name not in _CONFIG}
+        return {**kept, **given}
+
+    def _credentials(self, kind: str, cleaned: dict[str, Any]) -> dict[str, str]:
+        if kind != Kind.SMTP or cleaned.get("forget_password"):
+            return {}
+        if cleaned.get("password"):
+            return {"password": cleaned["password"]}
+        if not self.instance.credentials:
+            return {}
+        return dict(json.loads(decrypt(self.instance.credentials)))
