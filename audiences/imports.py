@@ -1,0 +1,170 @@
+"""Imports an upload: in chunks, each one transaction with its progress, resumable after any of them.
+
+Whoever imports holds a lease. A killed worker's lease runs out, the sweep finds the upload, and the next one goes
+on behind the last committed chunk.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from audiences.csv_columns import UnusableFile
+from audiences.file_records import Record, Source, open_source
+from audiences.models import Upload, UploadState
+from audiences.rejected_file import RefusedRecord, append_refused
+from audiences.upsert import Rejection, UpsertReport, upsert_contacts
+
+CHUNK_ROWS = 5_000
+CHUNK_BYTES = 8 * 1024 * 1024
+LEASE = timedelta(seconds=60)
+SLICE_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Somebody else imports this upload now, or it is finished."""
+
+
+def import_upload(*, upload_id: int, seconds: float = SLICE_SECONDS) -> bool:
+    """Imports for about so long; True when there is more to do, so that the caller can let others work first."""
+    upload = _claim(upload_id)
+    if upload is None:
+        return False
+    try:
+        with upload.file.open("rb") as file:
+            source = open_source(
+                file.file,
+                format=upload.format,
+                mapping=upload.mapping,
+                position=upload.bytes_read,
+                line=upload.lines_read,
+            )
+            return _import_chunks(upload, source, time.monotonic() + seconds)
+    except LeaseLost:
+        return False
+    except UnusableFile as error:
+        _fail(upload, str(error))
+    except OSError as error:
+        logger.exception("upload %s can't be read", upload_id)
+        _fail(upload, f"The file can't be read: {error.strerror or error}.")
+    except (OperationalError, InterfaceError):
+        raise  # The database is away; the sweep tries again when the lease has run out.
+    except Exception:
+        _fail(upload, "An internal error stopped the import; the log of the worker tells more.")
+        raise
+    return False
+
+
+def due_uploads(limit: int = 20) -> list[int]:
+    """Uploads that nobody works on, for the sweep: their message or their worker was lost."""
+    unled = Q(lease_until=None, created_at__lt=Now() - timedelta(seconds=5)) | Q(lease_until__lt=Now())
+    waiting = Upload.objects.filter(unled, state__in=[UploadState.WAITING, UploadState.IMPORTING])
+    return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _claim(upload_id: int) -> Upload | None:
+    token = uuid.uuid4()
+    free = Q(lease_until=None) | Q(lease_until__lt=Now())
+    claimed = Upload.objects.filter(free, pk=upload_id, state__in=[UploadState.WAITING, UploadState.IMPORTING]).update(
+        state=UploadState.IMPORTING, lease_token=token, lease_until=Now() + LEASE
+    )
+    return Upload.objects.get(pk=upload_id) if claimed else None
+
+
+def _import_chunks(upload: Upload, source: Source, until: float) -> bool:
+    records = source.records()
+    while chunk := _take(records, source):
+        _import_chunk(upload, source, chunk)
+        if time.monotonic() >= until:
+            _move(upload, lease_until=None, lease_token=None)
+            return True
+    _move(
+        upload,
+        state=UploadState.FINISHED,
+        bytes_read=F("bytes_total"),
+        finished_at=Now(),
+        lease_until=None,
+        lease_token=None,
+    )
+    return False
+
+
+def _take(records: Iterable[Record], source: Source) -> list[Record]:
+    """The next chunk; fewer rows where they are large, as memory is what a chunk costs."""
+    chunk: list[Record] = []
+    begin = source.position
+    for record in islice(records, CHUNK_ROWS):
+        chunk.append(record)
+        if source.position - begin >= CHUNK_BYTES:
+            break
+    return chunk
+
+
+def _import_chunk(upload: Upload, source: Source, chunk: Sequence[Record]) -> None:
+    usable = [record for record in chunk if record.problem is None]
+    with transaction.atomic():
+        report = upsert_contacts(
+            workspace_id=upload.workspace_id,
+            rows=[record.row for record in usable],
+            list_ids=[upload.list_id] if upload.list_id else (),
+            upload_id=upload.pk,
+            temporary=not upload.keep,
+            field_prefix="",
+        )
+        refused = _refused(source, chunk, usable, report.rejected)
+        _move(upload, **_progress(upload, source, chunk, report, refused))
+    upload.refresh_from_db(fields=["rejected_file", "rejected_bytes"])
+
+
+def _refused(
+    source: Source, chunk: Sequence[Record], usable: Sequence[Record], rejected: Sequence[Rejection]
+) -> list[RefusedRecord]:
+    """In the order of the file."""
+    found = [
+        RefusedRecord(one.line, one.problem.code, one.problem.field, one.problem.message, one.cells)
+        for one in chunk
+        if one.problem is not None
+    ]
+    for rejection in rejected:
+        record = usable[rejection.index]
+        column = source.column_of(rejection.field, record.columns)
+        found.append(RefusedRecord(record.line, rejection.code, column, rejection.message, record.cells))
+    return sorted(found, key=lambda one: one.line)
+
+
+def _progress(
+    upload: Upload, source: Source, chunk: Sequence[Record], report: UpsertReport, refused: Sequence[RefusedRecord]
+) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "bytes_read": source.position,
+        "lines_read": source.line,
+        "rows_read": F("rows_read") + len(chunk),
+        "created": F("created") + report.created,
+        "updated": F("updated") + report.updated,
+        "unchanged": F("unchanged") + report.unchanged,
+        "rejected": F("rejected") + len(refused),
+        "lease_until": Now() + LEASE,
+    }
+    if refused:
+        columns["rejected_file"], columns["rejected_bytes"] = append_refused(upload, source.header, refused)
+    return columns
+
+
+def _move(upload: Upload, **columns: Any) -> None:
+    """Compare-and-set by the lease: who has lost it changes nothing any more."""
+    if not Upload.objects.filter(pk=upload.pk, lease_token=upload.lease_token).update(**columns):
+        raise LeaseLost
+
+
+def _fail(upload: Upload, error: str) -> None:
+    Upload.objects.filter(pk=upload.pk, lease_token=upload.lease_token).update(
+        state=UploadState.FAILED, error=error[:500], finished_at=Now(), lease_until=None, lease_token=None
+    )
