@@ -97,6 +97,10 @@ class _Compiler:
 
     # What sinks ask for.
 
+    def temporary(self) -> str:
+        """A variable not used before."""
+        return self.expressions.temporary()
+
     def literal(self, text: str) -> str:
         """The constant of a literal, encoded unless it is inside a capture."""
         return self.expressions.constant(text if self.in_capture else text.encode())
@@ -165,10 +169,10 @@ class _Compiler:
         )
 
     def _inline(self, value: str, required: str | None) -> str:
-        # A printable string that starts with more than a space is neither blank nor holds a line end.
+        # A printable string that starts with "!" or a later character is neither blank nor holds a line end.
         fast = "E(v).encode()" if self.template.env.autoescape else "v.encode()"
         slow = "show(v)" if required is None else f"need(v, {required!r})"
-        return f"{fast} if (v := {value}).__class__ is str and v[:1] > ' ' and v.isprintable() else {slow}"
+        return f"{fast} if (v := {value}).__class__ is str and v >= '!' and v.isprintable() else {slow}"
 
     def _if(self, node: IfNode | UnlessNode, sink: Sink, scope: Scope, known: Known) -> None:
         condition = self.expressions.truth(node.condition, scope)
@@ -259,15 +263,22 @@ class _Compiler:
             sink.piece(self._assigned(self.joined_list(pieces)))
 
     def _turn(self, block: BlockNode, pieces: str, size: str, scope: Scope, known: Known) -> None:
-        appended = Appended(self, pieces, size)
         if _interrupted(block):
             self.source.line(f"if {size} > {MAX_OUTPUT_BYTES}: too_large()")
-            self._block(block, appended, scope, known)
+            self._block(block, Appended(self, pieces, size), scope, known)
             return
         joined = Joined(self)
         self._block(block, joined, scope, known)
-        appended.piece(self._assigned(joined.source()))
-        self.source.line(f"if {size} > {MAX_OUTPUT_BYTES}: too_large()")
+        names = joined.names()
+        if names:
+            self.source.line(f"{pieces} += ({', '.join(names)},); {size} += {self._size(names)}")
+            self.source.line(f"if {size} > {MAX_OUTPUT_BYTES}: too_large()")
+
+    def _size(self, names: list[str]) -> str:
+        """Python source of the length of all pieces: a number for the literals, and the others' lengths."""
+        literals = [self.expressions.constants[name] for name in names if name in self.expressions.constants]
+        fixed = sum(len(text) for text in literals if isinstance(text, str | bytes))
+        return " + ".join([str(fixed), *(f"len({name})" for name in names if name not in self.expressions.constants)])
 
     def _interrupt(self, node: Node, sink: Sink, scope: Scope, known: Known) -> None:
         if not self.loops:

@@ -88,18 +88,22 @@ class OutputTooLarge(LimitExceeded):
         super().__init__(f"The output is larger than {MAX_OUTPUT_BYTES:,} bytes.")
 
 
-class _Meter(threading.local):
+class Meter(threading.local):
+    """What this thread's render has cost so far."""
+
     spent = 0
     stop_at = 0.0
 
+    def reset(self) -> None:
+        """Start counting one render. Reading is cheaper than writing, and most renders cost nothing."""
+        if self.spent:
+            self.spent = 0
+        if self.stop_at:
+            self.stop_at = 0.0
 
-_meter = _Meter()
 
-
-def reset_work() -> None:
-    """Start counting the work of one render."""
-    _meter.spent = 0
-    _meter.stop_at = 0.0
+_meter = Meter()
+reset_work = _meter.reset
 
 
 def paced[Item](items: Iterable[Item]) -> Iterator[Item]:

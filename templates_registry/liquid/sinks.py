@@ -46,7 +46,7 @@ class Writer(Protocol):
 
     def joined(self, pieces: list[str]) -> str: ...
 
-    def _assigned(self, source: str) -> str: ...
+    def temporary(self) -> str: ...
 
 
 class Sink(Protocol):
@@ -102,15 +102,19 @@ class Joined:
             self._pieces.append(self._writer.literal(self._text))
             self._text = ""
 
+    def names(self) -> list[str]:
+        """All pieces, in order: constants and variables."""
+        self._flush()
+        return self._pieces
+
     def source(self) -> str:
         """Python source of all pieces as one."""
-        self._flush()
-        return self._writer.joined(self._pieces)
+        return self._writer.joined(self.names())
 
     @contextlib.contextmanager
     def branches(self, writer: Writer) -> Iterator[Branch]:
         """Branches that each set one variable, a piece of this sink. The caller's last branch is the `else`."""
-        variable = writer._assigned("None")
+        variable = writer.temporary()
 
         @contextlib.contextmanager
         def branch(head: str) -> Iterator[Sink]:
