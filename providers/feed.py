@@ -54,7 +54,7 @@ class Feed:
         return bool(self._waiting) and not self._stopped and not self.expired
 
     def take(self) -> Message | None:
-        if not self._waiting or self._stopped or self.expired:
+        if not self._waiting or self._stopped or self._clock() >= self._deadline:
             return None
         return self._waiting.popleft()
 
@@ -75,9 +75,10 @@ class Feed:
     def answer(self, message: Message, result: Result) -> None:
         """Settles by the receiver's own answer; stops the feed when it refuses us and not the recipient."""
         self.answered = True
-        self._throttles = self._throttles + 1 if result.verdict is Verdict.THROTTLED else 0
-        if result.verdict is Verdict.UNAVAILABLE or self._throttles >= THROTTLES_IN_A_ROW:
-            self.stop(result)
+        if result.verdict is Verdict.SENT:
+            self._throttles = 0
+        else:
+            self._refused(result)
         self.settle(message, result)
 
     def stop(self, failure: Result) -> None:
@@ -97,6 +98,11 @@ class Feed:
 
     def abandon(self) -> None:
         self._settle_waiting(UNSTARTED)
+
+    def _refused(self, result: Result) -> None:
+        self._throttles = self._throttles + 1 if result.verdict is Verdict.THROTTLED else 0
+        if result.verdict is Verdict.UNAVAILABLE or self._throttles >= THROTTLES_IN_A_ROW:
+            self.stop(result)
 
     def _settle_waiting(self, result: Result) -> None:
         while self._waiting:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import quote
 
-from providers.mime_address import AddressError, wire_address
+from providers.mime_address import AddressError, WireAddress, wire_address
 from providers.mime_text import LINE_LIMIT, LINE_WIDTH, crlf, lines_fit, phrase, seven_bit, unstructured
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,75}")
@@ -55,6 +55,7 @@ class Email(NamedTuple):
     text: bytes | None
     head: bytes
     boundary: bytes
+    path: WireAddress | None  # None: the address cannot be used
 
     def encode(self, *, eight_bit: bool) -> bytes:
         """The whole message: CRLF lines, the last one ended, not dot-stuffed.
@@ -152,11 +153,12 @@ class EmailSkeleton:
             raise ValueError("An email needs an HTML or a text body.")
         if not _DELIVERY_ID.fullmatch(delivery_id):
             raise ValueError(f"delivery_id {delivery_id[:80]!a} holds more than letters, digits and . _ -")
+        path = _path(address)
         head = (
             self._shared,
             _date(at),
             b"\r\nTo: ",
-            _recipient(address, name),
+            _recipient(path, address, name),
             b"\r\nSubject: ",
             unstructured(subject, len("Subject: ")),
             b"\r\nMessage-ID: <",
@@ -174,6 +176,7 @@ class EmailSkeleton:
             None if text is None else crlf(text),
             b"".join(head),
             self._boundary,
+            path,
         )
 
 
@@ -201,11 +204,17 @@ def _date(at: datetime) -> bytes:
     return format_datetime(at).encode("ascii")
 
 
-def _recipient(address: str, name: str) -> bytes:
+def _path(address: str) -> WireAddress | None:
     try:
-        return _mailbox(Mailbox(address, name), len("To: ")) if name else wire_address(address).spec
+        return wire_address(address)
     except AddressError:
+        return None
+
+
+def _recipient(path: WireAddress | None, address: str, name: str) -> bytes:
+    if path is None:
         return b"undisclosed-recipients:;"
+    return _mailbox(Mailbox(address, name), len("To: ")) if name else path.spec
 
 
 def _mailbox(mailbox: Mailbox, column: int) -> bytes:

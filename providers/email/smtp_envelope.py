@@ -46,7 +46,7 @@ def envelope(message: Message, server: Extensions, *, stuffed: bool) -> Envelope
     if not isinstance(email, Email):
         raise TypeError(f"SMTP carries emails, not {type(email).__name__}.")
     try:
-        recipient, sender = wire_address(email.recipient), _sender(email.sender)
+        recipient, sender = email.path or wire_address(email.recipient), _sender(email.sender)
     except AddressError as error:
         raise Unsendable(str(error), dead_address=True) from error
     payload = email.encode(eight_bit=server.eight_bit)

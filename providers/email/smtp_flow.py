@@ -5,12 +5,13 @@ Whether a message may have been accepted is known at any moment: only when its e
 """
 
 import asyncio
+import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from providers.contract import Message, Result, Verdict, trouble
 from providers.email.smtp_envelope import Envelope, Unsendable, envelope
-from providers.email.smtp_replies import Stage, judge
+from providers.email.smtp_replies import Stage, accepted, judge
 from providers.feed import UNSTARTED, Feed
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GROUP_BYTES = 256 * 1024
 STALE_AFTER = 1.0
 _END = b".\r\n"
+_ROUND = re.compile(rb"(250 [^\r\n]*)\r\n250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
+_ALL_WELL = re.compile(rb"(?:250 [^\r\n]*\r\n)+")
 _TWO, _THREE, _FOUR, _FIVE = b"2345"
 
 
@@ -73,6 +76,10 @@ class Flow:
                 self._progress(exchange, stage, reply)
             if not self.pending:
                 self._turn()
+
+    def take_good_news(self, replies: bytes) -> bool:
+        """The short way for a read that holds nothing but the replies hoped for; False leaves it to `on_reply`."""
+        return False
 
     def lost(self, words: str) -> None:
         """The connection is gone: what was handed over is in doubt, the rest is not."""
@@ -178,6 +185,18 @@ class PipelinedFlow(Flow):
 
     current: Exchange | None = None
 
+    def take_good_news(self, replies: bytes) -> bool:
+        if len(self.pending) != 4 or (match := _ROUND.fullmatch(replies)) is None:
+            return False
+        stage, before = self.pending[0]
+        if stage is not Stage.BODY or before is None or before.refusal is not None or self.current is None:
+            return False
+        self.pending.clear()
+        self.current.invited = True
+        self._settle(before, accepted(match[1]))
+        self._turn()
+        return True
+
     def _turn(self) -> None:
         exchange, self.current = self.current, None
         if exchange is not None and exchange.invited and exchange.refusal is None and self.feed.expired:
@@ -261,6 +280,21 @@ class ChunkedFlow(Flow):
             self.session.write(self._reset())
         else:
             self._turn()
+
+    def take_good_news(self, replies: bytes) -> bool:
+        if _ALL_WELL.fullmatch(replies) is None:
+            return False
+        lines = replies.split(b"\r\n")
+        lines.pop()
+        if len(lines) > len(self.pending):
+            return False
+        for line in lines:
+            stage, exchange = self.pending.popleft()
+            if stage is Stage.BODY and exchange is not None:
+                self._settle(exchange, exchange.refusal or accepted(line))
+        if not self.pending:
+            self._turn()
+        return True
 
     def _turn(self) -> None:
         parts: list[bytes] = []

@@ -76,6 +76,10 @@ _WAIT = re.compile(r"(?:again|retry|wait)\D{0,20}(\d{1,6}) ?(s|m|h)", re.IGNOREC
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
+def accepted(reply: bytes) -> Result:
+    return Result(Verdict.SENT, None, reply[:RESPONSE_LIMIT].decode("utf-8", "replace"))
+
+
 def judge(reply: str, stage: Stage) -> Result:
     """`reply` is the server's, all lines of it; what is neither 2xx nor 4xx nor 5xx counts as transient."""
     if reply[0] == "2":

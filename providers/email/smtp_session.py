@@ -152,6 +152,8 @@ class SmtpSession(asyncio.Protocol):
     def _read(self, data: bytes) -> None:
         if self._tail:
             data = self._tail + data
+        elif self._flow is not None and self._flow.take_good_news(data):
+            return
         start = 0
         while match := _REPLY.match(data, start):
             start = match.end()

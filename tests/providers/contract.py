@@ -70,7 +70,7 @@ class Sent:
 
 
 async def send(adapter: Adapter, messages: Sequence[Message], *, seconds: float = LONG) -> Sent:
-    sent = Sent(Journal(len(messages)))
+    sent = Sent(Journal(max((message.index for message in messages), default=-1) + 1))
     deadline = asyncio.get_running_loop().time() + seconds
     await adapter.send(messages, journal=sent.journal, deadline=deadline, settle=sent.settle)
     sent.check(messages)
