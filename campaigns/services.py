@@ -115,7 +115,7 @@ def _assign(campaign: Campaign, whole: Mapping[str, Any], parts: Parts) -> None:
 
 def _link(campaign: Campaign, whole: Mapping[str, Any], parts: Parts) -> None:
     """Apps and tags are written in the order given, and read in it."""
-    tags = _tags(campaign.workspace_id, distinct_tags(whole["tags"]))
+    tags = tag_rows(campaign.workspace_id, distinct_tags(whole["tags"]))
     _relink(Campaign.apps.through, campaign, "app_id", [app.pk for app in parts.apps])
     _relink(Campaign.tags.through, campaign, "tag_id", [tag.pk for tag in tags])
 
@@ -127,7 +127,7 @@ def _relink(through: Any, campaign: Campaign, column: str, wanted: list[int]) ->
         through.objects.bulk_create(through(campaign_id=campaign.pk, **{column: pk}) for pk in wanted)
 
 
-def _tags(workspace_id: int, names: Sequence[str]) -> list[Tag]:
+def tag_rows(workspace_id: int, names: Sequence[str]) -> list[Tag]:
     """Rows for the names, in their order; a tag that is known keeps the spelling it has."""
     if not names:
         return []

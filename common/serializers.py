@@ -58,9 +58,14 @@ class Reading:
     errors: list[FieldError]
 
     def refuse_with(self, more: Sequence[FieldError] = (), *, detail: str = "Nothing was changed.") -> None:
-        """Raises everything that is wrong, once: the shapes found here and what a service found in the rest."""
-        if errors := [*self.errors, *more]:
+        """Raises everything that is wrong: the shapes found here, and what a service found in the other fields."""
+        unread = {_root(error) for error in self.errors}
+        if errors := [*self.errors, *(error for error in more if _root(error) not in unread)]:
             raise Invalid(errors, detail=detail)
+
+
+def _root(error: FieldError) -> str:
+    return error.field.partition("[")[0].partition(".")[0]
 
 
 def read(shape: type[StrictSerializer], data: Any, *, partial: bool = False) -> Reading:

@@ -98,9 +98,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        **environ.Env.db_url_config(
-            service_url("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/volley")
-        ),
+        **environ.Env.db_url_config(service_url("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/volley")),
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -198,7 +196,6 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["common.schema.without_slashed"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "common.schema.with_problems"],
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "validatorUrl": None},
-    "TAGS": [],
 }
 
 CELERY_BROKER_URL = REDIS_URL

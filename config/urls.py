@@ -2,14 +2,25 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config.health import healthz
+from config.problem_pages import problem_index, problem_page
 from executions.admin_template_preview import template_preview
 
 urlpatterns = [
     path("healthz", healthz),
     path("healthz/", healthz),
+    path("api/schema", SpectacularJSONAPIView.as_view(), name="api_schema"),
+    path("api/schema/", SpectacularJSONAPIView.as_view()),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema")),
+    path("api/docs/problems/", problem_index),
+    path("api/docs/problems/<slug:code>", problem_page, name="api_problem"),
+    path("api/docs/problems/<slug:code>/", problem_page),
     path("", include("campaigns.urls")),
+    path("", include("templates_registry.urls")),
+    path("", include("executions.api_urls")),
     path(
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),
