@@ -25,9 +25,10 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
 from templates_registry.liquid import runtime
-from templates_registry.liquid.environment import CheckedOutputNode, Template, children, contains, with_line_ends
+from templates_registry.liquid.environment import CheckedOutputNode, Template, contains, with_line_ends
 from templates_registry.liquid.expressions import Expressions, Scope, UnsupportedError
 from templates_registry.liquid.limits import MAX_OUTPUT_BYTES, check_iterations, paced
+from templates_registry.liquid.shape import interrupted, local_names, uses_forloop
 from templates_registry.liquid.sinks import Appended, Joined, Silent, Sink, Source
 
 Render = Callable[[Mapping[str, object]], bytes]
@@ -51,7 +52,7 @@ class _Compiler:
         self.template = template
         self.strict = strict
         self.newline = newline
-        names = sorted(set(_local_names(template.nodes)))
+        names = sorted(set(local_names(template.nodes)))
         self.local_names = {name: f"a{index}" for index, name in enumerate(names)}
         self.expressions = Expressions(template.env, self.local_names)
         self.source = Source()
@@ -241,7 +242,7 @@ class _Compiler:
             raise UnsupportedError("a loop variable named forloop")
         inside = {**scope, name: turn}
         head = f"for {turn} in {items}:"
-        if _uses_forloop(node):
+        if uses_forloop(node):
             loop = self.expressions.temporary("f")
             label = self.expressions.constant(f"{name}-{node.expression.iterable}")
             parent = scope.get("forloop", "UNDEFINED")
@@ -263,7 +264,7 @@ class _Compiler:
             sink.piece(self._assigned(self.joined_list(pieces)))
 
     def _turn(self, block: BlockNode, pieces: str, size: str, scope: Scope, known: Known) -> None:
-        if _interrupted(block):
+        if interrupted(block):
             self.source.line(f"if {size} > {MAX_OUTPUT_BYTES}: too_large()")
             self._block(block, Appended(self, pieces, size), scope, known)
             return
@@ -307,31 +308,6 @@ class _Compiler:
 
     def _liquid(self, node: LiquidNode, sink: Sink, scope: Scope, known: Known) -> None:
         self._block(node.block, sink, scope, known)
-
-
-def _local_names(nodes: list[Node]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, AssignNode | CaptureNode):
-            yield str(node.name)
-        yield from _local_names(children(node))
-
-
-def _uses_forloop(node: Node) -> bool:
-    return any(_mentions_forloop(item) for item in node.expressions()) or any(map(_uses_forloop, children(node)))
-
-
-def _mentions_forloop(expression: Expression) -> bool:
-    if isinstance(expression, Path) and expression.path[0] == "forloop":
-        return True
-    return any(map(_mentions_forloop, expression.children()))
-
-
-def _interrupted(node: Node) -> bool:
-    """Whether a break or continue inside leaves this turn; one in an inner loop leaves that loop."""
-    if isinstance(node, BreakNode | ContinueNode):
-        return True
-    inner = [node.default] if isinstance(node, ForNode) else children(node)
-    return any(_interrupted(child) for child in inner if child is not None)
 
 
 _RUNTIME = (
