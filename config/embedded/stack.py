@@ -112,8 +112,13 @@ def run_product(make: Callable[[State, int], Product] = processes.volley) -> int
     return 0
 
 
+def suite_state() -> State:
+    """`make test` works beside a running product."""
+    return State(state_folder(os.environ) / "test")
+
+
 def run_suite(arguments: Sequence[str]) -> int:
-    state = State(state_folder(os.environ) / "test")
+    state = suite_state()
     command = suite.pytest_command(arguments, os.environ, say=say)
     with stack(state, durable=False) as supervisor:
         return supervisor.foreground(command, suite.environment(state, os.environ))
@@ -134,7 +139,8 @@ def run_beside(command: Sequence[str]) -> int:
 def forget() -> None:
     state = State(state_folder(os.environ))
     if state.folder.exists():
-        lock = Lock(state.lock_file)
-        lock.take(None)
+        for part in (suite_state(), state):
+            if part.folder.exists():
+                Lock(part.lock_file).take(None)
         state.forget()
     say(f"Forgotten: everything in {state.folder}")
