@@ -99,9 +99,10 @@ def _read(name: str, value: Any) -> Any:
     if name in _TEXTS:
         return _text(name, value)
     low, high = _RANGES[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ValueError(f"A number from {low} to {high}; this is {value!r}.")
-    return value if name.endswith("_timeout") else int(value)
+    kinds, called = ((int, float), "number") if name.endswith("_timeout") else ((int,), "whole number")
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        raise ValueError(f"A {called} from {low} to {high}; this is {value!r}.")
+    return value
 
 
 def _text(name: str, value: Any) -> str:

@@ -7,7 +7,7 @@ from django.db import connection
 
 from providers.contract import ConfigError, Message, ProviderSettings, Result, Verdict
 from providers.models import SandboxMessage
-from providers.registry import can_send, check_settings, open_adapter
+from providers.registry import can_send, check_settings, open_adapter, probe
 from providers.sandbox import SandboxAdapter
 from tests.providers.contract import Sent, closing, run, send
 from tests.providers.emails import email, emails
@@ -137,6 +137,7 @@ def test_a_database_that_cannot_be_reached_takes_nothing(monkeypatch: pytest.Mon
         ("smtp", {"host": "relay.test", "verify": "no"}, "verify"),
         ("smtp", {"host": "relay.test", "ca_certificate": "nonsense"}, "ca_certificate"),
         ("smtp", {"host": "relay.test", "connections": 0}, "connections"),
+        ("smtp", {"host": "relay.test", "depth": 1.5}, "depth"),
         ("smtp", {"host": "relay.test", "proxy": "x"}, "proxy"),
     ],
 )
@@ -165,3 +166,9 @@ def test_what_each_kind_can_send() -> None:
 def test_an_adapter_can_be_opened_before_its_loop_runs() -> None:
     adapter = open_adapter(ProviderSettings("email", "smtp", "x", 1, config={"host": "127.0.0.1", "port": 1}))
     asyncio.run(adapter.close())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_probing_without_a_loop() -> None:
+    assert probe(settings()).ok
+    assert not probe(ProviderSettings("email", "smtp", "x", 1, config={"host": "127.0.0.1", "port": 1})).ok

@@ -311,6 +311,38 @@ def test_connections_outlast_the_chunk_and_a_stale_one_costs_nobody() -> None:
     run(scenario())
 
 
+def test_a_connection_that_rested_is_asked_for_a_sign_of_life_before_a_group_goes_out() -> None:
+    loop = ShiftedLoop()
+    receiver = Receiver(CHUNKED)
+
+    def hang_up(verb: str, argument: str, n: int) -> Reply | None:
+        return Act.CLOSE if verb == "RSET" and receiver.seen["GREET"] == 1 else None
+
+    async def scenario() -> Sent:
+        async with receiver.listening():
+            config = SmtpConfig("127.0.0.1", receiver.port, Security.NONE, connections=1)
+            async with closing(SmtpAdapter(config)) as adapter:
+                await send(adapter, emails(2))
+                loop.shift, receiver.script = 5.0, hang_up
+                return await send(adapter, emails(8))
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(scenario()).verdicts == [Verdict.SENT] * 8
+
+
+def test_connections_are_closed_when_they_have_rested_too_long() -> None:
+    async def scenario() -> None:
+        receiver = Receiver(PIPELINED)
+        async with receiver.listening():
+            config = SmtpConfig("127.0.0.1", receiver.port, Security.NONE, connections=1, idle_timeout=0)
+            async with closing(SmtpAdapter(config)) as adapter:
+                await send(adapter, emails(2))
+                await send(adapter, emails(2))
+        assert receiver.seen["GREET"] == 2
+
+    run(scenario())
+
+
 @every_way
 def test_an_address_that_could_carry_a_command_is_never_written(way: str) -> None:
     receiver = Receiver(WAYS[way])

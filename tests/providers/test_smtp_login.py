@@ -30,7 +30,8 @@ class Inbox:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         self.envelopes.append(envelope)
-        self.encrypted.append(session.ssl is not None or server.transport.get_extra_info("ssl_object") is not None)
+        assert server.transport is not None
+        self.encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
         return "250 2.0.0 kept"
 
 
@@ -81,7 +82,7 @@ def test_starttls_with_a_verified_certificate_and_a_login(
     certificate: Certificate, security: Security, loop: str
 ) -> None:
     inbox = Inbox()
-    options = {"tls_context": certificate.server(), "require_starttls": True, "auth_required": True}
+    options: dict[str, Any] = {"tls_context": certificate.server(), "require_starttls": True, "auth_required": True}
     with listening(inbox, authenticator=authenticator, **options) as port:
         config = SmtpConfig(
             "localhost", port, security, ca_certificate=certificate.pem, username="volley", password="sécret"
@@ -105,7 +106,8 @@ def test_implicit_tls(certificate: Certificate, loop: str) -> None:
 def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certificate, security: Security) -> None:
     inbox = Inbox()
     context = certificate.server()
-    tls, options = (context, {}) if security is Security.TLS else (None, {"tls_context": context})
+    tls = context if security is Security.TLS else None
+    options: dict[str, Any] = {} if security is Security.TLS else {"tls_context": context}
     with listening(inbox, tls=tls, **options) as port:
         config = SmtpConfig("localhost", port, security)
         sent = deliver(config)
@@ -126,7 +128,7 @@ def test_a_certificate_of_another_name_is_refused(certificate: Certificate) -> N
 def test_each_way_to_log_in(mechanism: str) -> None:
     inbox = Inbox()
     other = {"PLAIN": "LOGIN", "LOGIN": "PLAIN"}[mechanism]
-    options = {"auth_require_tls": False, "auth_required": True, "auth_exclude_mechanism": [other]}
+    options: dict[str, Any] = {"auth_require_tls": False, "auth_required": True, "auth_exclude_mechanism": [other]}
     with listening(inbox, authenticator=authenticator, **options) as port:
         config = SmtpConfig("localhost", port, Security.NONE, username="volley", password="sécret")
         sent = deliver(config)
