@@ -1,11 +1,10 @@
 """Which kinds of provider there are, and what each can send."""
 
-import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
 from common.channels import Type
-from providers.contract import Adapter, ProbeResult, ProviderSettings
+from providers.contract import Adapter, ProviderSettings
 from providers.email.smtp import SmtpAdapter
 from providers.email.smtp_config import smtp_config
 from providers.sandbox import SandboxAdapter, sandbox_config
@@ -35,15 +34,3 @@ def check_settings(settings: ProviderSettings) -> None:
 def open_adapter(settings: ProviderSettings) -> Adapter:
     """An adapter for the running event loop; it connects when it first sends. Raises ConfigError."""
     return KINDS[settings.kind].open(settings)
-
-
-def probe(settings: ProviderSettings) -> ProbeResult:
-    """*Test connection*, for callers without an event loop. Raises ConfigError."""
-    return asyncio.run(_probe(open_adapter(settings)))
-
-
-async def _probe(adapter: Adapter) -> ProbeResult:
-    try:
-        return await adapter.probe()
-    finally:
-        await adapter.close()

@@ -7,7 +7,7 @@ from django.db import connection
 
 from providers.contract import ConfigError, Message, ProviderSettings, Result, Verdict
 from providers.models import SandboxMessage
-from providers.registry import can_send, check_settings, open_adapter, probe
+from providers.registry import can_send, check_settings, open_adapter
 from providers.sandbox import SandboxAdapter
 from tests.providers.contract import Sent, closing, run, send
 from tests.providers.emails import email, emails
@@ -166,9 +166,3 @@ def test_what_each_kind_can_send() -> None:
 def test_an_adapter_can_be_opened_before_its_loop_runs() -> None:
     adapter = open_adapter(ProviderSettings("email", "smtp", "x", 1, config={"host": "127.0.0.1", "port": 1}))
     asyncio.run(adapter.close())
-
-
-@pytest.mark.django_db(transaction=True)
-def test_probing_without_a_loop() -> None:
-    assert probe(settings()).ok
-    assert not probe(ProviderSettings("email", "smtp", "x", 1, config={"host": "127.0.0.1", "port": 1})).ok
