@@ -29,8 +29,8 @@ MAX_DATE_LENGTH = 200
 LARGE = 4_096
 """Characters from which a value is counted as work."""
 
-MAX_TAG_LENGTH = 10_000
-MAX_TAG_SPACE = 200
+MAX_TAG_LENGTH = 5_000
+MAX_TAG_SPACE = 100
 """White space in a row inside a tag; the lexer's time grows with its square."""
 MAX_BLOCK_DEPTH = 20
 MAX_LOOP_DEPTH = 4

@@ -123,7 +123,7 @@ def test_the_child_names_the_part_and_line_of_an_error() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        ("{{ a" + "|upcase" * 1_400 + "}}") * 48,
+        ("{{ a" + "|upcase" * 700 + "}}") * 98,
         "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}",
     ],
     ids=["long chains of filters", "a long loop of assigns"],
