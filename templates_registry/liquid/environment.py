@@ -59,8 +59,8 @@ class Buffer(StringIO):
 def with_line_ends(text: str, newline: str) -> str:
     """`text` with each CRLF, CR and LF as `newline`."""
     if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\n", newline)
+        text = str(text).replace("\r\n", "\n").replace("\r", "\n")
+    return str(text).replace("\n", newline) if "\n" in text else text
 
 
 class BoundedRange(RangeLiteral):
