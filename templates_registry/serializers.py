@@ -17,7 +17,8 @@ class TemplateQuery(StrictSerializer):
 
 class TemplateVariable(serializers.Serializer[Any]):
     name = serializers.CharField()
-    required = serializers.BooleanField(help_text="A recipient who has no value for it is skipped.")
+    # The wire's word is also REST framework's.
+    required = serializers.BooleanField(help_text="Whoever has no value for it is skipped.")  # type: ignore[assignment]
     places = serializers.ListField(child=serializers.CharField())
 
 
