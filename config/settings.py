@@ -246,6 +246,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Campaigns, delivered once",
     "SITE_URL": "/admin/",
     "SITE_SYMBOL": "send",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("admin/favicon.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("admin/volley.css")],

@@ -1,7 +1,9 @@
 """All addresses. Each app's `urls` names its own from the root, so that one search finds any of them."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config.health import healthz
@@ -9,6 +11,7 @@ from config.problem_pages import problem_index, problem_page
 from executions.admin_template_preview import template_preview
 
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}admin/favicon.svg")),
     path("healthz", healthz),
     path("healthz/", healthz),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="api_schema"),
@@ -18,6 +21,7 @@ urlpatterns = [
     path("api/docs/problems/", problem_index),
     path("api/docs/problems/<slug:code>", problem_page, name="api_problem"),
     path("api/docs/problems/<slug:code>/", problem_page),
+    path("", include("audiences.urls")),
     path("", include("campaigns.urls")),
     path("", include("templates_registry.urls")),
     path("", include("executions.api_urls")),

@@ -104,6 +104,12 @@ function showContact(found) {
   contactState.textContent = contact.value.trim() && !found ? "No such contact; showing sample values." : found ? `Shown for ${found}` : "";
 }
 
+function verdict(answer) {
+  if (!answer.parts) return "Not rendered: mend the errors first.";
+  if (!answer.missing.length) return "Up to date";
+  return `No value for ${[...new Set(answer.missing)].join(", ")}: this recipient would be skipped.`;
+}
+
 async function preview() {
   const turn = ++asked;
   state.textContent = "Rendering…";
@@ -120,7 +126,7 @@ async function preview() {
     showVariables(answer.variables);
     showContact(answer.contact);
     if (answer.parts) showParts(answer.parts);
-    state.textContent = answer.parts ? "Up to date" : "Not rendered: mend the errors first.";
+    state.textContent = verdict(answer);
     form.dataset.previewed = String(turn);
   } catch {
     if (turn === asked) state.textContent = "The server did not answer; your text is still here.";
