@@ -19,6 +19,11 @@ else:
 class VolleyAdminSite(AdminSite):
     index_template = "volley/dashboard.html"
 
+    def get_urls(self) -> list[Any]:
+        from executions.admin_launch import launch_urls
+
+        return [*launch_urls(self), *super().get_urls()]
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from executions.admin_banner import silent_parts
 

@@ -55,7 +55,7 @@ def launch_errors(ready: Ready, request: LaunchRequest, audience: AudienceDefini
     return [
         *request.errors,
         *content_errors(ready),
-        *_route_errors(ready),
+        *route_errors(ready),
         *audience.errors,
         *_source_errors(ready.campaign.workspace_id, audience),
         *personalization_errors(request.personalization, field="personalization"),
@@ -90,7 +90,7 @@ def _lacks_unsubscribe_link(campaign: Campaign, content: Mapping[str, str]) -> b
     return not has_unsubscribe_link(content.get("html", ""))
 
 
-def _route_errors(ready: Ready) -> list[FieldError]:
+def route_errors(ready: Ready) -> list[FieldError]:
     """Whether there is an app to reach people in, a provider to send with, and somebody to send as."""
     kind = ready.campaign.type
     errors = []

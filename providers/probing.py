@@ -13,15 +13,18 @@ from providers.registry import open_adapter
 PATIENCE_SECONDS = 20.0
 
 
-def settings_of(provider: Provider) -> ProviderSettings:
-    """Raises ConfigError when the credentials were encrypted with a key that is no longer configured."""
+def settings_of(provider: Provider, type: str | None = None) -> ProviderSettings:
+    """`type` is what is to be sent, where the provider takes several.
+
+    Raises ConfigError when the credentials were encrypted with a key that is no longer configured.
+    """
     try:
         credentials = json.loads(decrypt(provider.credentials)) if provider.credentials else {}
     except InvalidToken as error:
         message = "It was encrypted with a key that is no longer in VOLLEY_ENCRYPTION_KEYS. Enter it again."
         raise ConfigError({"password": message}) from error
     return ProviderSettings(
-        type=provider.type,
+        type=type or provider.type,
         kind=provider.kind,
         name=provider.name,
         workspace_id=provider.workspace_id,

@@ -73,10 +73,10 @@ class JSONObject(forms.JSONField):
             parsed = super().to_python(value)
             text = json.dumps(parsed, allow_nan=False)
         except (RecursionError, ValueError) as error:
-            raise ValidationError("Write a JSON object, for example {\"offer\": \"10%\"}.") from error
+            raise ValidationError('Write a JSON object, for example {"offer": "10%"}.') from error
         if not isinstance(parsed, dict):
-            raise ValidationError("Write a JSON object, for example {\"offer\": \"10%\"}.")
-        if "\\u0000" in text or "\\ud" in text.lower() and not _storable(text):
+            raise ValidationError('Write a JSON object, for example {"offer": "10%"}.')
+        if "\\u0000" in text or ("\\ud" in text.lower() and not _storable(text)):
             raise ValidationError("It contains a character that can't be stored.")
         return parsed
 

@@ -69,7 +69,16 @@ class ApiKeyAdmin(ScopedModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ("name", "scopes", "expires_at")
-        return ("name", "prefix", "shown_scopes", "state", "expires_at", "last_used_at", "created_by_name", "created_at")
+        return (
+            "name",
+            "prefix",
+            "shown_scopes",
+            "state",
+            "expires_at",
+            "last_used_at",
+            "created_by_name",
+            "created_at",
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
