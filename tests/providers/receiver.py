@@ -178,7 +178,8 @@ class _Conversation:
         scripted = self.receiver.script(verb, argument, self.receiver.seen[verb])
         reply = usual if scripted is None else scripted
         if isinstance(reply, Act):
-            self.receiver.accepted.append(done)  # whether it took the message nobody can know
+            if done.recipients:
+                self.receiver.accepted.append(done)  # whether it took the message nobody else can know
             await self.act(reply)
             raise _Hangup
         if reply.startswith("250"):
