@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from audiences.models import Address, Contact
 from templates_registry.liquid import Precedence
 from templates_registry.models import Template
-from templates_registry.review import review, variables_of
+from templates_registry.review import review
 from workspaces.admin_scope import get_scoped_object_or_404
 
 _EXAMPLE_URL = f"{settings.BASE_URL}/u/example"
@@ -45,7 +45,7 @@ def template_preview(request: HttpRequest, template_id: int) -> HttpResponse:
             "parts": seen.content,
             "problems": [problem.as_json() for problem in seen.problems],
             "missing": seen.missing,
-            "variables": [variable.as_wire() for variable in variables_of(template.type, content)],
+            "variables": [variable.as_wire() for variable in seen.variables],
             "contact": str(contact) if contact else None,
         }
     )

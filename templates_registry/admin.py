@@ -111,6 +111,9 @@ class TemplateAdmin(ScopedModelAdmin):
     def save_model(self, request: HttpRequest, obj: Template, form: Any, change: bool) -> None:
         """The form's service has saved it."""
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A new template has nothing beside it."""
+
     def response_add(self, request: HttpRequest, obj: Template, post_url_continue: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:templates_registry_template_change", args=[obj.pk]))
 

@@ -3,7 +3,7 @@
 Nothing here writes. Whatever parses or renders a draft runs in a child process with limits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,12 @@ class VariableUse:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """`content` is None where an error kept it from being rendered."""
+    """`content` is None where an error kept it from being rendered; `missing` names what has no value."""
 
     problems: list[Problem]
     content: dict[str, Any] | None
     missing: list[str]
+    variables: list[VariableUse]
 
     @property
     def errors(self) -> list[Problem]:
@@ -49,42 +50,30 @@ def review(*, type: Type | str, purpose: str, content: Mapping[str, str], fields
         parts = [PartSource(item.part, item.source, item.escape) for item in sources(type, content)]
     except ValueError as error:
         hint = 'For example {"sku": "{{ sku }}"}.'
-        return Review([*problems, Problem("data", None, None, "invalid_json", str(error), hint)], None, [])
+        return Review([*problems, Problem("data", None, None, "invalid_json", str(error), hint)], None, [], [])
     seen = preview_in_child(parts, fields)
     problems += seen.problems
     if not seen.errors:
         problems += _html_problems(type, purpose, content)
     rendered = None if seen.errors else assemble(seen.rendered)
-    return Review(problems, rendered, seen.missing)
+    return Review(problems, rendered, seen.missing, _together(seen.variables))
 
 
-def variables_of(type: Type | str, content: Mapping[str, str]) -> list[VariableUse]:
-    """The variables of all parts together, in the order of first use; parts that can't be parsed are left out."""
+def _together(by_part: Mapping[str, Sequence[liquid.Variable]]) -> list[VariableUse]:
+    """The variables of all parts, in the order of first use."""
     found: dict[str, VariableUse] = {}
-    for item in _sources_or_none(type, content):
-        try:
-            mentions = liquid.variables(item.source)
-        except liquid.TemplateError:
-            continue
+    for part, mentions in by_part.items():
         for variable in mentions:
-            places = tuple(f"{item.part} line {line}" for line in variable.lines)
+            places = tuple(f"{part} line {line}" for line in variable.lines)
             known = found.get(variable.name, VariableUse(variable.name, False, ()))
-            found[variable.name] = VariableUse(
-                variable.name, known.required or variable.required, known.places + places
-            )
+            required = known.required or variable.required
+            found[variable.name] = VariableUse(variable.name, required, known.places + places)
     return list(found.values())
 
 
 def as_field_error(problem: Problem) -> FieldError:
     where = f"Line {problem.line}: " if problem.line else ""
     return FieldError(f"content.{problem.part}", problem.code, f"{where}{problem.message}", hint=problem.hint)
-
-
-def _sources_or_none(type: Type | str, content: Mapping[str, str]) -> list[Any]:
-    try:
-        return list(sources(type, content))
-    except ValueError:
-        return list(sources(type, {**content, "data": ""}))
 
 
 def _required_problems(type: Type | str, content: Mapping[str, str]) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from common.channels import Type
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from templates_registry.models import Template, TemplateVersion
 from templates_registry.parts import PARTS
-from templates_registry.review import as_field_error, review, variables_of
+from templates_registry.review import VariableUse, as_field_error, review
 from workspaces.audit import record
 
 NAME_LENGTH = 100
@@ -91,8 +91,7 @@ def publish(*, template_id: int, workspace_id: int, actor: Actor, revision: int 
             raise Conflict("The template is archived; restore it before publishing.")
         if revision is not None and template.revision != revision:
             raise Conflict("The draft was changed since you looked at it; look again.", code="stale_revision")
-        _check_publishable(template)
-        version = _version_of_draft(template, actor)
+        version = _version_of_draft(template, _checked_variables(template), actor)
         if template.published_id != version.pk:
             Template.objects.filter(pk=template.pk).update(published=version, updated_at=Now())
             _audit(template, actor, "published", version=version.number)
@@ -147,7 +146,7 @@ def _set_archived(template_id: int, workspace_id: int, actor: Actor, *, archived
             _audit(template, actor, "archived" if archived else "restored")
 
 
-def _version_of_draft(template: Template, actor: Actor) -> TemplateVersion:
+def _version_of_draft(template: Template, variables: Sequence[VariableUse], actor: Actor) -> TemplateVersion:
     digest = _hash(template)
     newest = template.versions.order_by("-number").first()
     if newest and newest.hash == digest:
@@ -159,7 +158,7 @@ def _version_of_draft(template: Template, actor: Actor) -> TemplateVersion:
         number=number + 1,
         content=template.content,
         defaults=template.defaults,
-        variables=[variable.as_wire() for variable in variables_of(template.type, template.content)],
+        variables=[variable.as_wire() for variable in variables],
         hash=digest,
         **authored_by(actor),
     )
@@ -170,7 +169,8 @@ def _hash(template: Template) -> str:
     return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()
 
 
-def _check_publishable(template: Template) -> None:
+def _checked_variables(template: Template) -> list[VariableUse]:
+    """Raises Invalid where something forbids publishing."""
     found = review(
         type=template.type,
         purpose=template.purpose,
@@ -179,6 +179,7 @@ def _check_publishable(template: Template) -> None:
     )
     if found.errors:
         raise Invalid([as_field_error(problem) for problem in found.errors], detail="The template was not published.")
+    return found.variables
 
 
 def _check_draft(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audiences.models import Suppression
+from audiences.models import Contact, Suppression
 from providers.models import SandboxMessage
 from tests.acceptance.client import Client
 from tests.acceptance.mailbox import Mailbox
@@ -28,7 +28,9 @@ class Audience:
 @pytest.fixture
 def audience(workspace: Workspace) -> Audience:
     """Forty ordinary people and one of each kind that can't be sent to."""
-    people, expected, names = [], {}, {}
+    people: list[Contact] = []
+    expected: dict[str, tuple[str, str | None]] = {}
+    names: dict[str, str] = {}
     for number in range(REACHABLE):
         email = f"p{number}.w{workspace.pk}@example.test"
         people.append(
