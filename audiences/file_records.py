@@ -32,8 +32,8 @@ class Record:
 class Source(Protocol):
     """`position` and `line` are where the next record begins."""
 
-    header: Sequence[str]
-
+    @property
+    def header(self) -> Sequence[str]: ...
     @property
     def position(self) -> int: ...
     @property

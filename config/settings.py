@@ -195,8 +195,18 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "PREPROCESSING_HOOKS": ["common.schema.without_slashed"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "common.schema.with_problems"],
+    "ENUM_NAME_OVERRIDES": {
+        "AddressState": "audiences.models.AddressState",
+        "CampaignState": "campaigns.models.CampaignState",
+        "ListState": "audiences.serializers.LIST_STATES",
+        "UploadFormat": "audiences.serializers.UPLOAD_FORMATS",
+        "UploadState": "audiences.models.UploadState",
+    },
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "validatorUrl": None},
 }
+
+# Seconds before the second attempt, the third, …: eight attempts over a day.
+RETRY_DELAYS = env.list("VOLLEY_RETRY_DELAYS", cast=int, default=[60, 300, 900, 3600, 7200, 21600, 43200])
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None

@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("", include("templates_registry.urls")),
     path("", include("executions.api_urls")),
+    path("", include("executions.urls")),
     path(
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),

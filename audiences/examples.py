@@ -1,0 +1,146 @@
+"""Bodies for the API's description, as docs and clients show them."""
+
+from typing import Any
+
+_BY = {"kind": "api_key", "name": "demo"}
+
+UPSERT: dict[str, Any] = {
+    "list_ids": [42],
+    "attributes_mode": "merge",
+    "contacts": [
+        {
+            "external_id": "user-1",
+            "locale": "pt-BR",
+            "timezone": "America/Sao_Paulo",
+            "attributes": {"first_name": "Ana", "old_plan": None},
+            "addresses": [
+                {
+                    "type": "email",
+                    "value": "ana@example.test",
+                    "consent": "subscribed",
+                    "consent_source": "checkout",
+                    "consent_at": "2026-01-05T09:00:00Z",
+                },
+                {"type": "push", "app_id": "shop-android", "value": "fcm-token", "platform": "android"},
+            ],
+        },
+        {"email": "b@example.test"},
+        {"email": "nope"},
+    ],
+}
+UPSERTED: dict[str, Any] = {
+    "status": "success",
+    "received": 3,
+    "created": 1,
+    "updated": 1,
+    "unchanged": 0,
+    "rejected_count": 1,
+    "rejected": [
+        {
+            "index": 2,
+            "field": "contacts[2].email",
+            "code": "invalid_address",
+            "message": '"nope" has no @.',
+        }
+    ],
+}
+CONTACT: dict[str, Any] = {
+    "contact_id": 88231,
+    "external_id": "user-1",
+    "locale": "pt-BR",
+    "timezone": "America/Sao_Paulo",
+    "attributes": {"first_name": "Ana"},
+    "addresses": [
+        {
+            "address_id": 90412,
+            "type": "email",
+            "app_id": None,
+            "value": "ana@example.test",
+            "platform": None,
+            "state": "active",
+            "consent": "subscribed",
+            "consent_source": "checkout",
+            "consent_at": "2026-01-05T09:00:00Z",
+        }
+    ],
+    "temporary": False,
+    "created_at": "2026-11-23T10:00:00Z",
+    "updated_at": "2026-11-23T10:00:00Z",
+    "url": "/api/v1/contacts/88231",
+}
+LIST: dict[str, Any] = {
+    "list_id": 42,
+    "name": "Newsletter",
+    "description": "",
+    "state": "open",
+    "created_at": "2026-11-23T10:00:00Z",
+    "created_by": _BY,
+    "url": "/api/v1/lists/42",
+}
+MEMBERS: dict[str, Any] = {
+    "status": "success",
+    "message": "Contacts added successfully",
+    "list_id": 42,
+    "changed": 2,
+    "unchanged": 0,
+    "rejected_count": 1,
+    "rejected": [{"field": "external_ids[1]", "code": "not_found", "value": "user-999"}],
+}
+SUPPRESS: dict[str, Any] = {"suppressions": [{"type": "email", "value": "left@example.test", "reason": "complaint"}]}
+SUPPRESSED: dict[str, Any] = {
+    "status": "success",
+    "received": 1,
+    "created": 1,
+    "unchanged": 0,
+    "rejected_count": 0,
+    "rejected": [],
+}
+SUPPRESSION: dict[str, Any] = {
+    "suppression_id": 5,
+    "type": "email",
+    "value": "left@example.test",
+    "reason": "complaint",
+    "source": "",
+    "created_at": "2026-11-23T10:00:00Z",
+    "url": "/api/v1/suppressions/5",
+}
+UPLOAD: dict[str, Any] = {
+    "upload_id": 9,
+    "name": "people.csv",
+    "format": "csv",
+    "state": "finished",
+    "error": None,
+    "list_id": 42,
+    "keep": True,
+    "mapping": {},
+    "progress": 1.0,
+    "bytes_total": 2_310_442,
+    "bytes_read": 2_310_442,
+    "rows_read": 10_000,
+    "created": 9_999,
+    "updated": 0,
+    "unchanged": 0,
+    "rejected_count": 1,
+    "rejected_url": "/api/v1/uploads/9/rejected",
+    "created_by": _BY,
+    "created_at": "2026-11-23T10:00:00Z",
+    "finished_at": "2026-11-23T10:00:04Z",
+    "url": "/api/v1/uploads/9",
+}
+UPLOADED: dict[str, Any] = {
+    "status": "success",
+    "message": "Upload accepted for import",
+    **UPLOAD,
+    "state": "waiting",
+    "progress": 0.0,
+    "bytes_read": 0,
+    "rows_read": 0,
+    "created": 0,
+    "rejected_count": 0,
+    "rejected_url": None,
+    "finished_at": None,
+}
+
+
+def page(one: dict[str, Any]) -> dict[str, Any]:
+    return {"results": [one], "next": None, "previous": None}

@@ -1,0 +1,100 @@
+"""Rows as the wire shows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from audiences.models import Address, Contact, List, Suppression, Upload, UploadState
+from audiences.selectors import addresses_of
+
+
+def contacts_on_wire(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
+    """One query for the addresses, however many contacts."""
+    addresses = addresses_of(contacts)
+    return [_contact(one, addresses.get(one.pk, [])) for one in contacts]
+
+
+def _contact(contact: Contact, addresses: Sequence[Address]) -> dict[str, Any]:
+    return {
+        "contact_id": contact.pk,
+        "external_id": contact.external_id,
+        "locale": contact.locale or None,
+        "timezone": contact.timezone or None,
+        "attributes": contact.attributes,
+        "addresses": [_address(one) for one in addresses],
+        "temporary": contact.temporary,
+        "created_at": contact.created_at,
+        "updated_at": contact.updated_at,
+        "url": f"/api/v1/contacts/{contact.pk}",
+    }
+
+
+def _address(address: Address) -> dict[str, Any]:
+    return {
+        "address_id": address.pk,
+        "type": address.type,
+        "app_id": address.app.app_id if address.app else None,
+        "value": address.value,
+        "platform": address.platform or None,
+        "state": address.state,
+        "consent": address.consent,
+        "consent_source": address.consent_source or None,
+        "consent_at": address.consent_at,
+    }
+
+
+def list_on_wire(found: List) -> dict[str, Any]:
+    return {
+        "list_id": found.pk,
+        "name": found.name,
+        "description": found.description,
+        "state": "archived" if found.archived_at else "open",
+        "created_at": found.created_at,
+        "created_by": found.created_by,
+        "url": f"/api/v1/lists/{found.pk}",
+    }
+
+
+def suppression_on_wire(found: Suppression) -> dict[str, Any]:
+    return {
+        "suppression_id": found.pk,
+        "type": found.type,
+        "value": found.value,
+        "reason": found.reason,
+        "source": found.source,
+        "created_at": found.created_at,
+        "url": f"/api/v1/suppressions/{found.pk}",
+    }
+
+
+def upload_on_wire(upload: Upload) -> dict[str, Any]:
+    url = f"/api/v1/uploads/{upload.pk}"
+    return {
+        "upload_id": upload.pk,
+        "name": upload.name,
+        "format": upload.format,
+        "state": upload.state,
+        "error": upload.error or None,
+        "list_id": upload.list_id,
+        "keep": upload.keep,
+        "mapping": upload.mapping,
+        "progress": progress_of(upload),
+        "bytes_total": upload.bytes_total,
+        "bytes_read": upload.bytes_read,
+        "rows_read": upload.rows_read,
+        "created": upload.created,
+        "updated": upload.updated,
+        "unchanged": upload.unchanged,
+        "rejected_count": upload.rejected,
+        "rejected_url": f"{url}/rejected" if upload.rejected else None,
+        "created_by": upload.created_by,
+        "created_at": upload.created_at,
+        "finished_at": upload.finished_at,
+        "url": url,
+    }
+
+
+def progress_of(upload: Upload) -> float:
+    """0 to 1, by bytes: how many rows a file has is not known before its end."""
+    if upload.state == UploadState.FINISHED:
+        return 1.0
+    return round(upload.bytes_read / upload.bytes_total, 3) if upload.bytes_total else 0.0

@@ -1,0 +1,71 @@
+"""How a file reaches `/api/v1/uploads`: in a form, or as the body itself with its fields in the query."""
+
+import contextlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.utils.datastructures import MultiValueDict
+from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
+
+from audiences.uploads import refuse_large
+
+_PIECE = 256 * 1024
+_FORM_OVERHEAD = 64 * 1024
+_FORMATS = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/jsonl": "ndjson"}
+
+
+class FormParser(MultiPartParser):
+    """Refuses what is too large by its announced length, before a byte of it is kept."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        length = _announced(parser_context)
+        if length > settings.UPLOAD_MAX_BYTES + _FORM_OVERHEAD:
+            refuse_large(length)
+        return super().parse(stream, media_type, parser_context)
+
+
+class _BodyParser(BaseParser):
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        refuse_large(_announced(parser_context))
+        request = (parser_context or {})["request"]
+        kind = (media_type or self.media_type).partition(";")[0].strip()
+        file = TemporaryUploadedFile(f"upload.{_FORMATS[kind]}", kind, 0, None)
+        files = MultiValueDict({"file": [file]})
+        # Django closes these with the request; REST framework hands them over for forms only.
+        request._request._files = files
+        file.size = 0
+        while piece := stream.read(_PIECE):
+            file.size += len(piece)
+            refuse_large(file.size)
+            file.write(piece)
+        file.seek(0)
+        return DataAndFiles(request.query_params, files)
+
+
+class CsvParser(_BodyParser):
+    media_type = "text/csv"
+
+
+class NdjsonParser(_BodyParser):
+    media_type = "application/x-ndjson"
+
+
+def form_fields(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A form's texts as the JSON that they stand for; what stands for nothing stays text, and is refused later."""
+    found = {name: value for name, value in form.items() if name != "file" and value != ""}
+    if found.get("keep") in ("true", "false"):
+        found["keep"] = found["keep"] == "true"
+    if isinstance(found.get("mapping"), str):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            found["mapping"] = orjson.loads(found["mapping"])
+    return found
+
+
+def _announced(context: Mapping[str, Any] | None) -> int:
+    text = str(context["request"].META.get("CONTENT_LENGTH") or 0) if context else "0"
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,38 @@
+from audiences.contacts_api import ContactViewSet
+from audiences.lists_api import ListViewSet
+from audiences.suppressions_api import SuppressionViewSet
+from audiences.uploads_api import UploadViewSet
+from common.routing import either
+
+urlpatterns = [
+    *either("api/v1/contacts", ContactViewSet.as_view({"get": "list", "post": "create"}), name="api_contacts"),
+    *either(
+        "api/v1/contacts/<id:contact_id>",
+        ContactViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="api_contact",
+    ),
+    *either("api/v1/lists", ListViewSet.as_view({"get": "list", "post": "create"}), name="api_lists"),
+    *either(
+        "api/v1/lists/<id:list_id>",
+        ListViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api_list",
+    ),
+    *either("api/v1/lists/<id:list_id>/archive", ListViewSet.as_view({"post": "archive"}), name="api_list_archive"),
+    *either("api/v1/lists/<id:list_id>/contacts", ListViewSet.as_view({"post": "add"}), name="api_list_add"),
+    *either(
+        "api/v1/lists/<id:list_id>/contacts/remove", ListViewSet.as_view({"post": "remove"}), name="api_list_remove"
+    ),
+    *either(
+        "api/v1/suppressions", SuppressionViewSet.as_view({"get": "list", "post": "create"}), name="api_suppressions"
+    ),
+    *either(
+        "api/v1/suppressions/<id:suppression_id>",
+        SuppressionViewSet.as_view({"delete": "destroy"}),
+        name="api_suppression",
+    ),
+    *either("api/v1/uploads", UploadViewSet.as_view({"get": "list", "post": "create"}), name="api_uploads"),
+    *either("api/v1/uploads/<id:upload_id>", UploadViewSet.as_view({"get": "retrieve"}), name="api_upload"),
+    *either(
+        "api/v1/uploads/<id:upload_id>/rejected", UploadViewSet.as_view({"get": "rejected"}), name="api_upload_rejected"
+    ),
+]
