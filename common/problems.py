@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -80,7 +81,7 @@ def _from_framework(exc: exceptions.APIException) -> DomainError:
     if challenge := getattr(exc, "auth_header", None):
         error.headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):
-        error.headers["Retry-After"] = str(int(wait) + 1)
+        error.headers["Retry-After"] = str(ceil(wait))
     return error
 
 
