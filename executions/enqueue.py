@@ -4,12 +4,16 @@
 """
 
 from common.broker import publish
-from executions.lanes import open_lanes
 from executions.states import State
 
 
 def enqueue_plan(execution_id: int) -> None:
     publish("executions.plan", execution_id)
+
+
+def enqueue_drain(execution_id: int) -> None:
+    """Opens as many lanes as there is work for."""
+    publish("executions.drain", execution_id)
 
 
 def enqueue_lane(execution_id: int, slot: int, ticket: int) -> None:
@@ -22,5 +26,4 @@ def enqueue_next(execution_id: int, state: str) -> None:
     if state in (State.PLANNING, State.CANCELLING):
         enqueue_plan(execution_id)
     if state in (State.RUNNING, State.CANCELLING):
-        for turn in open_lanes(execution_id):
-            enqueue_lane(*turn)
+        enqueue_drain(execution_id)

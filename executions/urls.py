@@ -1,0 +1,23 @@
+from common.routing import either
+from executions.api import ExecutionViewSet
+
+_MOVES = ("pause", "resume", "cancel")
+
+urlpatterns = [
+    *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
+    *either("api/v1/executions/<id:execution_id>", ExecutionViewSet.as_view({"get": "retrieve"}), name="api_execution"),
+    *either(
+        "api/v1/executions/<id:execution_id>/deliveries",
+        ExecutionViewSet.as_view({"get": "deliveries"}),
+        name="api_execution_deliveries",
+    ),
+    *(
+        pattern
+        for move in _MOVES
+        for pattern in either(
+            f"api/v1/executions/<id:execution_id>/{move}",
+            ExecutionViewSet.as_view({"post": move}),
+            name=f"api_execution_{move}",
+        )
+    ),
+]
