@@ -113,7 +113,10 @@ class Batch(models.Model):
                 condition=Q(position__lte=F("marked_to"), marked_to__lte=F("size")), name="batch_position_in_range"
             ),
         ]
-        indexes = [models.Index(fields=["execution", "id"], name="batch_by_execution")]
+        indexes = [
+            models.Index(fields=["execution", "id"], name="batch_by_execution"),
+            models.Index(fields=["execution", "id"], condition=~Q(state=BatchState.CLOSED), name="batch_not_closed"),
+        ]
 
     def __str__(self) -> str:
         return f"batch {self.pk} of execution {self.execution_id}"

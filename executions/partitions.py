@@ -31,12 +31,19 @@ def ensure_partition(day: date) -> None:
                 _make(table, month)
 
 
-def make_partitions(today: date) -> None:
-    """This month and the next ones."""
-    month = month_of(today)
+def make_partitions(today: date | None = None) -> None:
+    """This month and the next ones, by PostgreSQL's calendar."""
+    month = month_of(today or _today())
     for _ in range(MONTHS_AHEAD + 1):
         ensure_partition(month)
         month = month_after(month)
+
+
+def _today() -> date:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_date")
+        today: date = cursor.fetchone()[0]
+        return today
 
 
 def _name(table: str, month: date) -> str:

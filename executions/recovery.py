@@ -1,0 +1,137 @@
+"""Batches whose worker is gone: what is known of them is recorded, the rest is in doubt or still to be sent."""
+
+import asyncio
+import logging
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from django.db import connection
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Literal
+
+from executions.batches import Claim
+from executions.chunk import LeaseLost, turn_chunk
+from executions.fates import Fate, fate_of, in_doubt
+from executions.journal import DeadJournal, open_dead
+from executions.leases import expired, lease_end
+from executions.prepared import Prepared
+from executions.runtime import Runtime
+from executions.states import BatchState
+from executions.window import Window
+from providers.contract import UNTOUCHED, Result, outcome_of
+
+logger = logging.getLogger(__name__)
+
+
+class _Held(NamedTuple):
+    id: int
+    execution_id: int
+    token: UUID
+    journal: str
+    expired: bool
+
+
+def recover(here: Runtime) -> None:
+    """Every leased batch whose worker is dead or silent.
+
+    On this machine a dead worker is known by its journal's lock, at once; elsewhere by the end of its lease.
+    """
+    for held in _held():
+        dead = open_dead(held.journal) if held.journal else None
+        if dead is None and not held.expired:
+            continue
+        done = False
+        try:
+            done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
+        except LeaseLost:
+            logger.warning("batch %s was recovered by another", held.id)
+        finally:
+            if dead is not None:
+                dead.close(remove=done)
+
+
+def _held() -> list[_Held]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SQL(
+                "SELECT id, execution_id, lease_token, journal, {} FROM executions_batch"
+                " WHERE state = {} AND lease_token IS NOT NULL ORDER BY id"
+            ).format(expired("lease_until"), Literal(BatchState.OPEN.value))
+        )
+        return [_Held(*row) for row in cursor.fetchall()]
+
+
+async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJournal | None) -> bool:
+    database = await here.connection()
+    claimed = await _take_over(database, held)
+    if claimed is None:
+        return False
+    await _settle(database, prepared, *claimed, dead)
+    return True
+
+
+async def _take_over(database: AsyncConnection, held: _Held) -> tuple[Claim, int] | None:
+    """The claim and how far it is marked. The journal stays named: we might die too."""
+    cursor = await database.execute(
+        SQL("""
+        UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
+        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = {id} AND b.lease_token = {old}
+        RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
+            b.marked_to
+        """).format(token=Literal(uuid4()), lease_end=lease_end(), id=Literal(held.id), old=Literal(held.token))
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (Claim(*row[:-1]), row[-1])
+
+
+async def _settle(
+    database: AsyncConnection, prepared: Prepared, claim: Claim, marked_to: int, dead: DeadJournal | None
+) -> None:
+    window = Window.of(claim)
+    window.marked_to = marked_to
+    window.recipients = await _recipients(database, claim, marked_to)
+    window.reserved = {contact for contact, _address in window.recipients.values()}
+    now = asyncio.get_running_loop().time()
+    for place in window.recipients:
+        fate = _in_doubt(prepared, claim) if dead is None else _fate(prepared, claim, dead.marks[place], now)
+        if fate is not None:
+            window.fates[place] = fate
+    logger.warning(
+        "recovering batch %s of execution %s: %s marked, %s known, journal %s",
+        claim.id,
+        claim.execution_id,
+        len(window.recipients),
+        len(window.fates),
+        "read" if dead else "not to be had",
+    )
+    await turn_chunk(database, prepared, window, leave=True, recovering=True)
+
+
+def _fate(prepared: Prepared, claim: Claim, mark: int, now: float) -> Fate | None:
+    if mark == UNTOUCHED:
+        return None
+    verdict = outcome_of(mark)
+    if verdict is None:
+        return _in_doubt(prepared, claim)
+    return fate_of(Result(verdict), attempts=claim.attempt, on_unknown=prepared.on_unknown, at=now)
+
+
+def _in_doubt(prepared: Prepared, claim: Claim) -> Fate:
+    return in_doubt(
+        attempts=claim.attempt + 1,
+        on_unknown=prepared.on_unknown,
+        response="The worker died after it had begun to hand the message over.",
+    )
+
+
+async def _recipients(database: AsyncConnection, claim: Claim, marked_to: int) -> dict[int, tuple[int, int]]:
+    cursor = await database.execute(
+        "SELECT u.* FROM executions_batchrecipients r,"
+        " unnest(r.contact_ids[%(first)s:%(last)s], r.address_ids[%(first)s:%(last)s])"
+        " WITH ORDINALITY AS u (contact_id, address_id, n) WHERE r.batch_id = %(batch)s ORDER BY u.n",
+        {"first": claim.position + 1, "last": marked_to, "batch": claim.id},
+    )
+    return {
+        place: (contact, address)
+        for place, (contact, address, _n) in enumerate(await cursor.fetchall(), claim.position)
+    }

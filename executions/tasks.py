@@ -1,0 +1,50 @@
+"""The Celery tasks: thin, by id; each says only that there may be work."""
+
+from celery import shared_task
+
+from executions import draining, lanes, partitions, planning, sweeping
+from executions.enqueue import enqueue_lane, enqueue_plan
+from executions.finishing import finish_if_complete
+from executions.journal import remove_stale
+from executions.lanes import Turn
+from executions.planning import Planned
+
+
+@shared_task(name="executions.plan")
+def plan(execution_id: int) -> None:
+    planned = planning.plan(execution_id)
+    if planned is Planned.MORE:
+        enqueue_plan(execution_id)
+    elif planned is Planned.DONE and not finish_if_complete(execution_id):
+        _open_lanes(execution_id)
+
+
+@shared_task(name="executions.drain")
+def drain(execution_id: int, slot: int | None = None, ticket: int | None = None) -> None:
+    """Without a slot: opens as many lanes as there is work for."""
+    if slot is None or ticket is None:
+        _open_lanes(execution_id)
+        return
+    successor = draining.drain(Turn(execution_id, slot, ticket))
+    if successor is not None:
+        enqueue_lane(*successor)
+
+
+@shared_task(name="executions.sweep")
+def sweep() -> None:
+    found = sweeping.sweep()
+    for execution_id in found.plans:
+        enqueue_plan(execution_id)
+    for turn in found.turns:
+        enqueue_lane(*turn)
+
+
+@shared_task(name="executions.make_partitions")
+def make_partitions() -> None:
+    partitions.make_partitions()
+    remove_stale()
+
+
+def _open_lanes(execution_id: int) -> None:
+    for turn in lanes.open_lanes(execution_id):
+        enqueue_lane(*turn)

@@ -1,0 +1,17 @@
+"""Fixtures of the engine's tests. They need `django_db(transaction=True)`: workers have connections of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from executions.runtime import close_runtime
+
+
+@pytest.fixture(autouse=True)
+def _engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Journals of its own; no event loop or connection outlasts the test."""
+    settings.STATE_DIR = tmp_path
+    yield
+    close_runtime()
