@@ -94,7 +94,7 @@ class ContactAdmin(ScopedModelAdmin):
 class ListAdmin(ScopedModelAdmin):
     form = ListForm
     audits = False
-    list_display = ("name", "description", "members", "workspace", "created_by_name", "created_at")
+    list_display = ("name", "description", "members", "workspace", "made_by", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("name",)
     actions = ("archive_selected",)

@@ -58,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
 class CampaignAdmin(ScopedModelAdmin):
     form = CampaignForm
     audits = False
-    list_display = ("name_or_number", "type", "template", "tag_list", "created_by_name", "updated_at", "launch_link")
+    list_display = ("name_or_number", "type", "template", "tag_list", "made_by", "updated_at", "launch_link")
     list_display_links = ("name_or_number",)
     list_filter = ("type", StateFilter, TagFilter)
     list_select_related = ("template",)

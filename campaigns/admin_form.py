@@ -27,6 +27,7 @@ class CampaignForm(ScopedModelForm):
     )
     personalization = JSONObject(
         required=False,
+        initial=dict,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
         help_text='Key-value pairs as JSON, for example {"offer": "10%"}. A contact\'s own attribute wins.',
     )

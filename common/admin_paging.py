@@ -54,7 +54,8 @@ class KeysetChangeList(ChangeList):
         self.older_url = self.get_query_string({BEFORE: rows[-1].pk}) if older else None
         self.result_list = rows
         self.result_count = len(rows)
-        self.full_result_count = None
+        # Equal, so that no number is shown as if everything had been counted.
+        self.full_result_count = len(rows)
         self.show_full_result_count = False
         self.show_admin_actions = bool(rows)
         self.can_show_all = self.show_all = self.multi_page = False

@@ -35,7 +35,7 @@ class VolleyAdminSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         from executions.admin_dashboard import dashboard
 
-        return super().index(request, {**dashboard(request), **(extra_context or {})})
+        return super().index(request, {"title": "Dashboard", **dashboard(request), **(extra_context or {})})
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         return super().admin_view(_guarded(view), cacheable)

@@ -51,7 +51,7 @@ def _is_id(text: str) -> bool:
 class ExecutionAdmin(ScopedModelAdmin):
     can_add = can_change = False
     audits = False
-    list_display = ("name", "type", "shown_state", "size", "created_by_name", "created_at", "scheduled_for")
+    list_display = ("name", "type", "shown_state", "size", "made_by", "created_at", "scheduled_for")
     list_display_links = None
     list_filter = ("type", StateFilter, CampaignFilter)
     list_select_related = ("campaign",)

@@ -69,7 +69,7 @@ class FrequencyCapAdmin(ScopedModelAdmin):
     change_role = Role.ADMIN
     audits = False
     can_delete = True
-    list_display = ("__str__", "type", "tag", "workspace", "created_by_name")
+    list_display = ("__str__", "type", "tag", "workspace", "made_by")
     list_select_related = ("workspace",)
     fields = ("max", "window", "type", "tag")
 

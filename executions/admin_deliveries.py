@@ -11,7 +11,6 @@ from django.views.decorators.http import require_GET
 from common.pagination import PageRequest
 from executions.admin_live import get_execution_for_admin
 from executions.deliveries import key_of, read_deliveries
-from executions.models import Execution
 from executions.states import FailReason, Outcome, SkipReason
 
 PER_PAGE = 50
@@ -34,7 +33,6 @@ def deliveries_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "reasons": _REASONS,
         "newer_url": _url(filters, "before", page.rows[0]) if page.rows and page.before else None,
         "older_url": _url(filters, "after", page.rows[-1]) if page.rows and page.after else None,
-        "opts": Execution._meta,
     }
     return TemplateResponse(request, "volley/deliveries.html", context)
 

@@ -155,7 +155,6 @@ def _screen(
         "requires_approval": campaign.workspace.requires_approval,
         "personalization": json.dumps(campaign.personalization, ensure_ascii=False),
         "recent": Execution.objects.filter(campaign=campaign).order_by("-pk")[:5],
-        "opts": Campaign._meta,
     }
     return TemplateResponse(request, "volley/launch.html", context, status=status)
 

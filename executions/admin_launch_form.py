@@ -61,10 +61,11 @@ def read_form(request: HttpRequest) -> LaunchForm:
 
 
 def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
-    errors: list[FieldError] = []
     names = [name for name, _ in form.personalization]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        errors.append(FieldError("personalization", "duplicate", f"{name} is given more than once."))
+    errors = [
+        FieldError("personalization", "duplicate", f"{name} is given more than once.")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     return LaunchRequest(
         audience=_audience(form, errors),
         frequency_capping=form.frequency_capping,

@@ -43,7 +43,6 @@ def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "audience": json.dumps(execution.audience, ensure_ascii=False),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
         "keeps_messages": execution.provider.kind == Kind.SANDBOX,
-        "opts": Execution._meta,
     }
     return TemplateResponse(request, "volley/live.html", context)
 

@@ -1,4 +1,4 @@
-"""A campaign's message sent to addresses that somebody names, before anything is launched. The ledger knows none of it."""
+"""A campaign's message sent to addresses that somebody names, before any launch. The ledger knows none of it."""
 
 import asyncio
 import secrets

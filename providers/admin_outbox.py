@@ -68,7 +68,6 @@ class SandboxMessageAdmin(ScopedModelAdmin):
             **self.admin_site.each_context(request),
             "title": first_line(message),
             "message": message,
-            "opts": self.opts,
             "as_phone": message.type != Type.EMAIL,
             "raw": _raw(message),
         }

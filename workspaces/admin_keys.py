@@ -54,7 +54,7 @@ class ApiKeyAdmin(ScopedModelAdmin):
     view_role = change_role = Role.ADMIN
     can_change = False
     audits = False
-    list_display = ("name", "prefix", "workspace", "state", "last_used_at", "created_by_name")
+    list_display = ("name", "prefix", "workspace", "state", "last_used_at", "made_by")
     list_select_related = ("workspace",)
     actions = ("revoke_selected",)
 
@@ -76,7 +76,7 @@ class ApiKeyAdmin(ScopedModelAdmin):
             "state",
             "expires_at",
             "last_used_at",
-            "created_by_name",
+            "made_by",
             "created_at",
         )
 
@@ -103,7 +103,6 @@ class ApiKeyAdmin(ScopedModelAdmin):
             "title": "The new API key",
             "key": obj,
             "plain": request._volley_plain_key,  # type: ignore[attr-defined]
-            "opts": self.opts,
         }
         response = TemplateResponse(request, "volley/new_api_key.html", context)
         response["Cache-Control"] = "no-store"

@@ -202,7 +202,20 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
             allowed.add(str(name))
         return lookup in allowed or lookup.partition("__")[0] in allowed
 
+    @admin.display(description="Made by")
+    def made_by(self, obj: Any) -> str:
+        """Of an `Authored` row."""
+        return f"{obj.created_by_name} (API key)" if obj.created_by_kind == "api_key" else str(obj.created_by_name)
+
     # The form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choices are chosen, not made, in another thing's form."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+            if hasattr(getattr(field, "widget", None), name):
+                setattr(field.widget, name, False)
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
