@@ -196,22 +196,21 @@ def up_to_date() -> bool:
         return False
 
 
-def reusable(venv_python: Path) -> bool:
-    """Whether the present .venv runs, stands where it was made, and has a supported version."""
-    if not venv_python.exists() or not (VENV / "pyvenv.cfg").exists():
-        return False
+def reusable(python: str | None) -> bool:
+    """Whether the present .venv runs, stands where it was made, and has the version that a new one would have."""
     activate = VENV / "bin" / "activate"
     if not activate.exists() or str(VENV) not in activate.read_text(errors="replace"):
         return False
-    return any(probe(str(venv_python), version) for version in wanted_versions())
+    versions = [version for version in wanted_versions() if python is None or probe(python, version)]
+    return any(probe(str(VENV_PYTHON), version) for version in versions)
 
 
 def sync() -> None:
     if up_to_date():
         return
-    python = None if reusable(VENV_PYTHON) else local_python()
+    python = local_python()
     uv = install_uv(python)
-    if not reusable(VENV_PYTHON):
+    if not reusable(python):
         make_venv(uv, python)
     say("Installing what requirements.lock lists ...")
     STAMP.unlink(missing_ok=True)

@@ -46,6 +46,7 @@ def stack(state: State, *, durable: bool, port: int | None = None) -> Iterator[S
     lock.take(port)
     if port is not None:
         require_free(port)
+    state.environment.unlink(missing_ok=True)
     if not durable:
         state.forget()
         state.create()
@@ -85,6 +86,12 @@ def set_up(supervisor: Supervisor, state: State, product: Product) -> None:
         say(f"{name} done")
 
 
+def announce(supervisor: Supervisor, state: State, port: int) -> None:
+    """Settle what every command of this stack has in its environment, and leave it for `exec` to find."""
+    supervisor.environment.update(processes.environment(state, port))
+    write_private(state.environment, json.dumps(supervisor.environment))
+
+
 def shown(state: State, command: Command) -> Path:
     """Where the output of a step is kept, to be shown again at later starts."""
     return state.folder / f"{command.name}.txt"
@@ -94,8 +101,7 @@ def run_product(make: Callable[[State, int], Product] = processes.volley) -> int
     """Everything up, until Ctrl-C or SIGTERM; answers the exit code."""
     state, port = State(state_folder(os.environ)), web_port(os.environ)
     with stack(state, durable=True, port=port) as supervisor:
-        supervisor.environment.update(processes.environment(state, port))
-        write_private(state.environment, json.dumps(supervisor.environment))
+        announce(supervisor, state, port)
         product = make(state, port)
         set_up(supervisor, state, product)
         supervisor.start_processes(product.processes)
@@ -133,7 +139,8 @@ def run_beside(command: Sequence[str]) -> int:
         os.environ.update(json.loads(state.environment.read_text()))
         os.execvp(command[0], list(command))  # noqa: S606 -- the user's own command
     with stack(state, durable=True) as supervisor:
-        return supervisor.foreground(command, processes.environment(state, web_port(os.environ)))
+        announce(supervisor, state, web_port(os.environ))
+        return supervisor.foreground(command, {})
 
 
 def forget() -> None:

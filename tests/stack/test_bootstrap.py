@@ -146,3 +146,38 @@ def test_the_lock_names_hashes_and_no_addresses() -> None:
         text = (PROJECT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text
+
+
+def test_a_python_with_neither_venv_nor_pip_is_told_what_to_install(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "UV_DIR", tmp_path / ".uv")
+    monkeypatch.setattr(sys, "executable", str(program(tmp_path / "bare", "exit 1")))
+    with pytest.raises(SystemExit):
+        bootstrap.install_uv(None)
+    assert "apt install python3-venv" in capfd.readouterr().err
+
+
+def test_without_venv_pip_fills_a_folder(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "UV_DIR", tmp_path / ".uv")
+    debian = program(tmp_path / "debian", 'case "$*" in *ensurepip*) exit 1;; esac; echo "ran $*" >&2')
+    monkeypatch.setattr(sys, "executable", str(debian))
+    folder = tmp_path / ".uv" / "folder"
+    assert bootstrap.install_uv(None) == str(folder / "bin" / "uv")
+    assert f"--require-hashes -r {bootstrap.UV_PIN} --upgrade --target {folder}" in capfd.readouterr().err
+
+
+def test_a_venv_of_another_version_is_made_anew(bootstrap: ModuleType, tmp_path: Path) -> None:
+    program(bootstrap.VENV_PYTHON, f'exec {sys.executable} "$@"')
+    (bootstrap.VENV / "bin" / "activate").write_text(f"VIRTUAL_ENV={bootstrap.VENV}\n")
+    older = json.dumps({"version": [3, 12] if HERE != (3, 12) else [3, 13], "usable": True, "executable": "older"})
+    assert bootstrap.reusable(sys.executable)
+    assert not bootstrap.reusable(str(program(tmp_path / "older", f"echo '{older}'")))
+
+
+def test_a_venv_that_was_moved_is_made_anew(bootstrap: ModuleType) -> None:
+    program(bootstrap.VENV_PYTHON, f'exec {sys.executable} "$@"')
+    (bootstrap.VENV / "bin" / "activate").write_text("VIRTUAL_ENV=/somewhere/else/.venv\n")
+    assert not bootstrap.reusable(sys.executable)
