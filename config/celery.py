@@ -1,11 +1,28 @@
 """The Celery application: `celery -A config worker` and `celery -A config beat`."""
 
 import os
+import platform
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("volley")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def _worker_is_alive(sender: Any, **_: object) -> None:
+    from executions.heartbeat import start_heart  # Django has no apps yet when this module is imported
+
+    start_heart("worker", instance=sender.hostname, capacity=sender.controller.concurrency)
+
+
+@beat_init.connect
+def _beat_is_alive(**_: object) -> None:
+    from executions.heartbeat import start_heart
+
+    start_heart("beat", instance=platform.node())

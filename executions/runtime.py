@@ -26,7 +26,7 @@ class Runtime:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._loop = uvloop.new_event_loop()
-        self._conninfo = _conninfo()
+        self._conninfo = connection_parameters()
         self._connection: AsyncConnection | None = None
         self._journal: Journal | None = None
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
@@ -121,7 +121,7 @@ def close_runtime() -> None:
         del _local.runtime
 
 
-def _conninfo() -> Mapping[str, Any]:
+def connection_parameters() -> Mapping[str, Any]:
     """The database that Django uses."""
     parameters = django_connection.get_connection_params()
     unwanted = ("context", "cursor_factory", "prepare_threshold")
