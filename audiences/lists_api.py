@@ -23,7 +23,7 @@ from audiences.serializers import (
     MembersWrite,
 )
 from common.errors import FieldError
-from common.idempotency import idempotent
+from common.idempotency import bodiless, idempotent
 from common.pagination import paginated
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
 from common.serializers import read, read_or_refuse, read_query
@@ -121,7 +121,7 @@ class ListViewSet(ViewSet):
             )
         ],
     )
-    @idempotent
+    @bodiless
     def archive(self, request: Request, list_id: int) -> Response:
         found = archive_list(list_id=list_id, workspace_id=workspace_of(request).pk, actor=actor_of(request))
         return _answer("List archived successfully", found)

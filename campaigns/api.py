@@ -26,7 +26,7 @@ from campaigns.services import (
     update_campaign,
     update_errors,
 )
-from common.idempotency import idempotent
+from common.idempotency import bodiless, idempotent
 from common.pagination import by_id, present, read_page, read_rows
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
 from common.serializers import read, read_query
@@ -117,7 +117,7 @@ class CampaignViewSet(ViewSet):
         responses={200: CampaignAnswer},
         examples=[OpenApiExample("Archived", examples.ARCHIVED, response_only=True)],
     )
-    @idempotent
+    @bodiless
     def archive(self, request: Request, campaign_id: int) -> Response:
         campaign = archive_campaign(
             campaign_id=campaign_id, workspace_id=workspace_of(request).pk, actor=actor_of(request)

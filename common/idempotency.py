@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from common.errors import Conflict, DomainError, FieldError, Invalid
 from common.models import IdempotencyKey
 from common.rendering import dump
+from common.serializers import NoFields, read_or_refuse
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 255
@@ -34,11 +35,11 @@ def idempotent(handler: Handler) -> Handler:
     @wraps(handler)
     def run(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = read_key(request)
+        body_hash = _body_hash(request)  # also where there is no key: it refuses what can't be read
         with transaction.atomic():
             if key is None:
                 return handler(view, request, *args, **kwargs)
             scope = _scope(request, key)
-            body_hash = _body_hash(request)
             _lock(scope)
             stored = IdempotencyKey.objects.filter(**scope).first()
             if stored is not None:
@@ -50,6 +51,17 @@ def idempotent(handler: Handler) -> Handler:
             return answer
 
     return run
+
+
+def bodiless(handler: Handler) -> Handler:
+    """`idempotent` for an action whose address says it all: a field in the body is one too many."""
+
+    @wraps(handler)
+    def run(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        read_or_refuse(NoFields, request.data)
+        return handler(view, request, *args, **kwargs)
+
+    return idempotent(run)
 
 
 def read_key(request: Request) -> str | None:

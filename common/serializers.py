@@ -46,8 +46,12 @@ class StrictSerializer(serializers.Serializer[Any]):
     def _unknown(self, name: str) -> FieldDetail:
         known = list(self._accepted())
         near = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+        hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known) or 'nothing'}."
         return FieldDetail(f'There is no field "{name[:60]}" here.', "unknown_field", hint=hint)
+
+
+class NoFields(StrictSerializer):
+    """Nothing at all: an action that takes no body, a list that has no filters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from common.idempotency import idempotent
+from common.idempotency import bodiless
 from common.pagination import by_id, present, read_page, read_rows
 from common.rendering import ORJSONRenderer
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
@@ -105,12 +105,12 @@ class ExecutionViewSet(ViewSet):
         description="What is in flight is finished, about a second's worth. Asking again changes nothing.",
         **_MOVED,
     )
-    @idempotent
+    @bodiless
     def pause(self, request: Request, execution_id: int) -> Response:
         return _moved(control.pause, "Execution paused", request, execution_id)
 
     @extend_schema(summary="Resume an execution", description="Goes on where it was paused.", **_MOVED)
-    @idempotent
+    @bodiless
     def resume(self, request: Request, execution_id: int) -> Response:
         return _moved(control.resume, "Execution resumed", request, execution_id)
 
@@ -119,7 +119,7 @@ class ExecutionViewSet(ViewSet):
         description="Whoever was not sent to is recorded as `skipped: cancelled`. It can't be undone.",
         **_MOVED,
     )
-    @idempotent
+    @bodiless
     def cancel(self, request: Request, execution_id: int) -> Response:
         return _moved(control.cancel, "Execution cancelled", request, execution_id)
 

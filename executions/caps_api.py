@@ -13,7 +13,7 @@ from common.fields import TextField, WholeField, WordField, refuse
 from common.idempotency import idempotent
 from common.pagination import paginated
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
-from common.serializers import StrictSerializer, read, read_query
+from common.serializers import NoFields, StrictSerializer, read, read_query
 from executions.cap_rules import (
     MOST,
     cap_errors,
@@ -77,10 +77,6 @@ class CapPage(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
-class NoFilters(StrictSerializer):
-    """A list without filters."""
-
-
 _CAP = {
     "id": 1,
     "type": "email",
@@ -113,7 +109,7 @@ class FrequencyCapViewSet(ViewSet):
         ],
     )
     def list(self, request: Request) -> Response:
-        read_query(NoFilters, request.query_params)
+        read_query(NoFields, request.query_params)
         return Response(paginated(request, caps_of(workspace_id=workspace_of(request).pk), on_wire))
 
     @extend_schema(

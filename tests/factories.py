@@ -9,9 +9,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from audiences.models import Address, Contact, List, ListMembership
+from audiences.models import Address, Contact, List, ListMembership, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
+from executions.models import Execution, FrequencyCap
+from executions.states import State
 from providers.models import Kind, Provider, Sender
 from templates_registry.models import Template, TemplateVersion
 from workspaces.keys import NewKey, create_api_key
@@ -152,3 +154,48 @@ def make_list(workspace: Workspace, contacts: Sequence[Contact] = (), **fields: 
         ListMembership(list=made, contact=contact, workspace_id=workspace.pk) for contact in contacts
     )
     return made
+
+
+def make_suppression(workspace: Workspace, value: str | None = None, type: str = "email") -> Suppression:
+    value = value or f"stop{number()}@example.test"
+    return Suppression.objects.create(workspace=workspace, type=type, value=value)
+
+
+def make_upload(workspace: Workspace, **fields: Any) -> Upload:
+    """An imported file of nobody."""
+    values = {"name": f"people{number()}.csv", "format": "csv", "state": "finished", **fields}
+    return Upload.objects.create(workspace=workspace, **values)
+
+
+def make_cap(workspace: Workspace, **fields: Any) -> FrequencyCap:
+    values = {"max": 2, "window_seconds": 3600 + 60 * number() % 80_000, **fields}
+    return FrequencyCap.objects.create(workspace=workspace, **values)
+
+
+def make_execution(campaign: Campaign, **fields: Any) -> Execution:
+    """A row as a launch to everyone would make it; nothing is planned."""
+    template = campaign.template
+    if template is None or template.published is None:
+        raise ValueError("the campaign needs a published template")
+    provider = Provider.objects.filter(workspace=campaign.workspace).first() or make_provider(campaign.workspace)
+    values = {
+        "campaign_name": campaign.name,
+        "app_ids": list(campaign.apps.values_list("app_id", flat=True)),
+        "tags": list(campaign.tags.values_list("name", flat=True)),
+        "purpose": campaign.purpose,
+        "on_cap": campaign.on_cap,
+        "on_unknown": campaign.on_unknown,
+        "audience": {"type": "all", "exclude": []},
+        "state": State.PLANNING,
+        **fields,
+    }
+    execution = Execution.objects.create(
+        workspace=campaign.workspace,
+        campaign=campaign,
+        type=campaign.type,
+        template_version=template.published,
+        provider=provider,
+        **values,
+    )
+    execution.refresh_from_db()
+    return execution

@@ -1,0 +1,31 @@
+"""One row of everything, in a workspace, for the walk over every address."""
+
+from typing import Any
+
+from tests.factories import (
+    make_campaign,
+    make_cap,
+    make_contact,
+    make_execution,
+    make_list,
+    make_suppression,
+    make_template,
+    make_upload,
+)
+from workspaces.models import Workspace
+
+
+def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
+    """Ids by the name of the parameter that they fill; `mark` is in every name, to be looked for in answers."""
+    contact = make_contact(workspace, external_id=f"{mark}-contact", email=f"{mark.lower()}@example.test")
+    campaign = make_campaign(workspace, name=f"{mark} campaign", template=make_template(workspace, name=f"{mark} mail"))
+    return {
+        "campaign_id": campaign.pk,
+        "contact_id": contact.pk,
+        "template_id": campaign.template_id,
+        "execution_id": make_execution(campaign).pk,
+        "list_id": make_list(workspace, [contact], name=f"{mark} list").pk,
+        "upload_id": make_upload(workspace, name=f"{mark}.csv").pk,
+        "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,
+        "cap_id": make_cap(workspace, tag=mark[:25]).pk,
+    }
