@@ -26,6 +26,7 @@ urlpatterns = [
     path("", include("templates_registry.urls")),
     path("", include("executions.api_urls")),
     path("", include("executions.urls")),
+    path("", include("executions.page_urls")),
     path(
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),
