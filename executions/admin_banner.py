@@ -3,8 +3,11 @@
 import threading
 import time
 
+from executions.heartbeat import silent_components
+
 KEPT_SECONDS = 5.0
 
+_NAMES = {"worker": "The worker", "beat": "Beat", "valkey": "Valkey"}
 _lock = threading.Lock()
 _kept: tuple[float, tuple[str, ...]] = (-KEPT_SECONDS, ())
 
@@ -23,8 +26,4 @@ def silent_parts() -> tuple[str, ...]:
 
 
 def _ask() -> tuple[str, ...]:
-    try:
-        from executions.heartbeat import silent_components
-    except ImportError:
-        return ()
-    return tuple(silent_components())
+    return tuple(_NAMES.get(name, name) for name in silent_components())

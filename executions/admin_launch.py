@@ -20,6 +20,7 @@ from common.errors import DomainError, Invalid
 from common.idempotency import lock_number
 from common.models import IdempotencyKey
 from executions.admin_launch_form import LaunchForm, choices_for, launch_request, read_form
+from executions.dry_run import dry_run
 from executions.enqueue import enqueue_next
 from executions.launch import launch
 from executions.launch_preview import find_contact, preview_launch
@@ -78,8 +79,6 @@ def review_view(request: HttpRequest, campaign_id: int) -> JsonResponse:
         "unknown_contact": bool(wanted) and not contact,
     }
     try:
-        from executions.dry_run import dry_run
-
         answer["review"] = _in_words(dry_run(campaign=campaign, request=asked))
     except Invalid as error:
         form.show(error.errors)

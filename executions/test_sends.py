@@ -24,7 +24,7 @@ from providers.contract import Message, ProviderSettings, Result, Verdict
 from providers.mime import EmailSkeleton, Mailbox
 from providers.probing import settings_of
 from providers.registry import open_adapter
-from templates_registry.liquid import TemplateError
+from templates_registry.liquid import MissingVariable, TemplateError
 from workspaces.audit import record
 
 LIMIT = 10
@@ -66,13 +66,14 @@ def send_test(
     contact: Contact | None,
     personalization: Mapping[str, Any],
     actor: Actor,
+    app_id: str | None = None,
 ) -> list[TestSent]:
     """To at most `LIMIT` addresses; a push without addresses goes to the contact's own devices.
 
-    Rendered for `contact`, else for the template's sample. Raises Invalid for what keeps it from being sent.
+    Tokens belong to `app_id`, one of the campaign's apps, or to its first. Rendered for `contact`, else for the template's sample. Raises Invalid for what keeps it from being sent.
     """
     ready = gather(campaign.pk)
-    targets, errors = _targets(ready, addresses, contact)
+    targets, errors = _targets(ready, addresses, contact, app_id)
     errors = [*content_errors(ready), *route_errors(ready), *errors]
     if errors or ready.provider is None:
         raise Invalid(errors, detail=NOTHING_SENT)
@@ -91,16 +92,17 @@ def send_test(
 
 
 def _targets(
-    ready: Ready, addresses: Sequence[str], contact: Contact | None
+    ready: Ready, addresses: Sequence[str], contact: Contact | None, app_id: str | None
 ) -> tuple[list[tuple[str, str | None]], list[FieldError]]:
     """Addresses with the app that each belongs to."""
     kind = ready.campaign.type
-    if kind in APP_TYPES:
+    if kind in APP_TYPES and not addresses:
         return _devices(ready, contact)
-    errors, found = [], []
+    app, errors = _app(ready, app_id)
+    found = []
     for place, value in enumerate(addresses[: LIMIT + 1]):
         try:
-            found.append((parse_address(kind, value), None))
+            found.append((parse_address(kind, value), app))
         except BadValue as error:
             errors.append(FieldError(f"addresses[{place}]", error.code, error.message))
     if not addresses:
@@ -108,6 +110,15 @@ def _targets(
     if len(addresses) > LIMIT:
         errors.append(FieldError("addresses", "too_many", f"A test goes to at most {LIMIT} addresses.", limit=LIMIT))
     return list(dict.fromkeys(found)), errors
+
+
+def _app(ready: Ready, app_id: str | None) -> tuple[str | None, list[FieldError]]:
+    if ready.campaign.type not in APP_TYPES:
+        return None, []
+    if app_id is not None and app_id not in ready.app_ids:
+        hint = f"Its apps are {', '.join(ready.app_ids)}."
+        return None, [FieldError("app_id", "not_found", "The campaign has no such app.", app_id[:100], hint=hint)]
+    return app_id or next(iter(ready.app_ids), None), []
 
 
 def _devices(ready: Ready, contact: Contact | None) -> tuple[list[tuple[str, str | None]], list[FieldError]]:
@@ -142,6 +153,12 @@ def _compose(
     try:
         content = compile_content(draft)
         return [_message(ready, content, contact, index, *target) for index, target in enumerate(targets)]
+    except MissingVariable as error:
+        hint = "Choose a contact that has it, or give it a value or a sample."
+        message = f"The template lacks a value: {error.name}."
+        raise Invalid(
+            [FieldError("template_id", "missing_variable", message, hint=hint)], detail=NOTHING_SENT
+        ) from error
     except TemplateError as error:
         raise Invalid([FieldError("template_id", "render_error", str(error))], detail=NOTHING_SENT) from error
 

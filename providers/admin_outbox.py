@@ -1,6 +1,8 @@
 """The outbox: what the sandbox kept, as a mail client or a phone would show it."""
 
 import json
+from email import message_from_string
+from email.policy import default as default_policy
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +17,7 @@ from providers.models import SandboxMessage
 from workspaces.admin_scope import ScopedModelAdmin, get_scoped_object_or_404
 
 # Nothing in a message may run or call home, whatever its author wrote.
+_SHOWN_HEADERS = ("From", "Reply-To", "To", "Date", "List-Unsubscribe")
 MESSAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
 
 
@@ -70,6 +73,8 @@ class SandboxMessageAdmin(ScopedModelAdmin):
             "message": message,
             "as_phone": message.type != Type.EMAIL,
             "raw": _raw(message),
+            "body": _body(message),
+            "headers": _headers(message),
         }
         return TemplateResponse(request, "volley/outbox_message.html", context)
 
@@ -100,6 +105,18 @@ def first_line(message: SandboxMessage) -> str:
         if isinstance(content.get(name), str) and content[name].strip():
             return str(content[name]).strip()[:120]
     return "(no subject)"
+
+
+def _body(message: SandboxMessage) -> str:
+    """What a phone shows below the title."""
+    content = message.content if isinstance(message.content, dict) else {}
+    return str(content.get("body") or content.get("text") or "")
+
+
+def _headers(message: SandboxMessage) -> list[tuple[str, str]]:
+    """Those that a mail client shows or acts upon, decoded."""
+    parsed = message_from_string(_raw(message), policy=default_policy) if message.type == Type.EMAIL else {}
+    return [(name, str(parsed[name])) for name in _SHOWN_HEADERS if name in parsed]
 
 
 def _raw(message: SandboxMessage) -> str:
