@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from config.health import healthz
+from config.health import healthz, readyz
 from config.problem_pages import problem_index, problem_page
 from executions.admin_template_preview import template_preview
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}admin/favicon.svg")),
     path("healthz", healthz),
     path("healthz/", healthz),
+    path("readyz", readyz),
+    path("readyz/", readyz),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="api_schema"),
     path("api/schema/", SpectacularJSONAPIView.as_view()),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
