@@ -1,6 +1,6 @@
 # Needs only Python (>= 3.9) and make: bin/bootstrap brings uv, the packages and, where missing, Python itself.
 PYTHON := .venv/bin/python
-STACK := $(PYTHON) -m config.embedded
+STACK := $(PYTHON) -m config.embedded --with-parent
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ venv:
 	@bin/bootstrap
 
 up: venv ## set up and run everything; Ctrl-C stops it (VOLLEY_PORT, VOLLEY_STATE_DIR, DATABASE_URL, REDIS_URL)
-	@exec $(STACK) up --with-parent
+	@exec $(STACK) up
 
 test: venv ## set up the same way and run the whole suite (ARGS="tests/audiences -k import")
 	@exec $(STACK) test $(ARGS)

@@ -13,9 +13,6 @@ from config.embedded.refusal import Refusal, StopRequested
 
 
 def up(arguments: argparse.Namespace) -> int:
-    if arguments.with_parent:
-        # `make` ends before us only when it is killed.
-        keeper.prctl(keeper.PR_SET_PDEATHSIG, signal.SIGTERM)
     return stack.run_product()
 
 
@@ -34,10 +31,9 @@ def reset(arguments: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m config.embedded", description=__doc__)
+    made.add_argument("--with-parent", action="store_true", help="stop when the starting process is killed")
     commands = made.add_subparsers(required=True)
-    starting = commands.add_parser("up", help="run the whole product until Ctrl-C")
-    starting.add_argument("--with-parent", action="store_true", help="stop when the starting process is killed")
-    starting.set_defaults(do=up)
+    commands.add_parser("up", help="run the whole product until Ctrl-C").set_defaults(do=up)
     for name, do, what in (
         ("test", test, "run pytest, with services of its own"),
         ("exec", execute, "run a command with the stack's environment"),
@@ -47,6 +43,11 @@ def parser() -> argparse.ArgumentParser:
         passing.set_defaults(do=do)
     commands.add_parser("reset", help="forget the kept data").set_defaults(do=reset)
     return made
+
+
+def stop_with_parent() -> None:
+    """`make` ends before us only when it is killed."""
+    keeper.prctl(keeper.PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def report(work: Callable[[], int]) -> int:
@@ -63,6 +64,8 @@ def report(work: Callable[[], int]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
+    if chosen.with_parent:
+        stop_with_parent()
     return report(lambda: int(chosen.do(chosen)))
 
 

@@ -91,9 +91,10 @@ class Supervisor:
         self._woken, wake = os.pipe()
         for end in (self._woken, wake):
             os.set_blocking(end, False)
-        before = {
-            number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._heard) for number in numbers}
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         wakeup_before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         try:
@@ -255,7 +256,7 @@ class Supervisor:
             for kept in running:
                 kept.stop()
             while any(kept.exit_code() is None for kept in running):
-                if self._signals:
+                if signal.SIGINT in self._signals:
                     for kept in running:
                         kept.kill()
                 self.wait(WATCH_SECONDS)

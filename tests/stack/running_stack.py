@@ -20,12 +20,17 @@ from tests.waiting import wait_until
 OWN_VARIABLES = re.compile(r"^(VOLLEY_\w+|DATABASE_URL|REDIS_URL|STUB_\w+)$")
 
 
+STUB = [sys.executable, "-m", "tests.stack.stub_product"]
+UNDER_PARENT = ["sh", "-c", '"$@"; true', "make"]
+
+
 class RunningStack:
     def __init__(self, folder: Path, *, port: int | None = None, **environment: str):
         self.folder = folder
         self.port = port or free_port()
         inherited = {name: value for name, value in os.environ.items() if not OWN_VARIABLES.match(name)}
         self.environment = inherited | {"VOLLEY_STATE_DIR": str(folder), "VOLLEY_PORT": str(self.port)} | environment
+        self.under_parent = False
         self._output = folder.with_suffix(".output")
         self._process: subprocess.Popen[bytes] | None = None
         self._known: set[int] = set()
@@ -41,7 +46,7 @@ class RunningStack:
     def begin(self) -> None:
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.stack.stub_product"],
+                [*UNDER_PARENT, *STUB, "--with-parent"] if self.under_parent else STUB,
                 cwd=PROJECT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from config.embedded import stack
-from config.embedded.__main__ import report
+from config.embedded.__main__ import report, stop_with_parent
 from config.embedded.kept import Command
 from config.embedded.processes import Product, Step
 from config.embedded.state import State
@@ -26,4 +26,6 @@ def product(state: State, port: int) -> Product:
 
 
 if __name__ == "__main__":
+    if "--with-parent" in sys.argv:
+        stop_with_parent()
     sys.exit(report(lambda: stack.run_product(product)))

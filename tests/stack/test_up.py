@@ -203,3 +203,11 @@ def test_root_without_user_namespaces_runs_postgres_as_another_account_or_says_w
     stack.begin()
     wait_until(lambda: "greetings" in stack.said() or stack.has_ended(), "it is ready or has refused")
     assert not stack.has_ended() or "set DATABASE_URL" in stack.said()
+
+
+def test_is_stopped_with_the_make_that_started_it(stack: RunningStack) -> None:
+    stack.under_parent = True
+    stack.start()
+    stack.send(signal.SIGKILL)
+    stack.wait()
+    wait_until(lambda: not stack.survivors(), "the supervisor and all its processes have ended")
