@@ -59,7 +59,12 @@ def volley(state: State, port: int) -> Product:
         ),
         Step(
             Command("demo", manage("demo")),
-            sources=("executions/management/commands/demo.py", "*/migrations/*.py", "executions/demo*", "executions/demo*/**/*"),
+            sources=(
+                "executions/management/commands/demo.py",
+                "*/migrations/*.py",
+                "executions/demo*",
+                "executions/demo*/**/*",
+            ),
             makes=state.folder / "demo.env",
             prints=True,
         ),
