@@ -10,6 +10,8 @@ from tests.api_client import Api
 from tests.factories import make_workspace
 from workspaces.models import Workspace
 
+pytest_plugins = ["tests.running.fixtures"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -12,9 +12,9 @@ import pytest
 
 from audiences.models import Address
 from providers.models import SandboxMessage
-from tests.acceptance.client import Client
-from tests.acceptance.mailbox import Mailbox
-from tests.acceptance.processes import Stack
+from tests.running.client import Client
+from tests.running.mailbox import Mailbox
+from tests.running.processes import Stack
 from tests.factories import make_contacts, make_template
 from tests.waiting import wait_until
 from workspaces.models import Workspace

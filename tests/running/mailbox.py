@@ -11,7 +11,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.acceptance.processes import free_port
+from tests.running.processes import free_port
 
 
 class Mailbox:

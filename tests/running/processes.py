@@ -1,4 +1,4 @@
-"""The real thing, for acceptance: web server, Celery worker and beat as processes of their own."""
+"""The real thing, for acceptance and browser tests: web server, Celery worker and beat as processes of their own."""
 
 import contextlib
 import os
@@ -21,6 +21,12 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def migrate(database_url: str) -> None:
+    environment = {**os.environ, "VOLLEY_ENV": "development", "DATABASE_URL": database_url}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
 
 
 class Process:

@@ -1,0 +1,72 @@
+"""One running Volley for acceptance and browser tests; each test brings its own workspace and keeps out of the others'.
+
+A plugin of `tests/conftest.py`, so that both folders share one stack.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+from pytest_django import DjangoDbBlocker
+
+from tests.running.processes import Stack, migrate
+
+GROUP = "running"  # for xdist: one worker runs all of them
+
+
+def _server_url(name: str) -> str:
+    config = connection.settings_dict
+    login = f"{config['USER']}:{config['PASSWORD']}@" if config["PASSWORD"] else f"{config['USER']}@"
+    return f"postgres://{login}{config['HOST']}:{config['PORT']}/{name}"
+
+
+@pytest.fixture(scope="session")
+def running_database() -> Iterator[str]:
+    """An empty database of its own, by name: what processes commit is no business of the other tests."""
+    name = f"{connection.settings_dict['NAME']}_running"
+    with psycopg.connect(_server_url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        migrate(_server_url(name))
+        yield name
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """Another index than the rest of the suite uses, where the server has more than one."""
+    url = urlsplit(settings.REDIS_URL)
+    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5) as client:
+        count = int(client.config_get("databases")["databases"])
+    index = (int(url.path.strip("/") or 0) + 8) % count
+    return url._replace(path=f"/{index}").geturl()
+
+
+@pytest.fixture(scope="session")
+def stack(running_database: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    running = Stack(folder=folder, database_url=_server_url(running_database), redis_url=redis_url)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def committed(running_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Points the ORM of the test at the database of the stack, and commits what it writes."""
+    name = connection.settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.settings_dict["NAME"] = running_database
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = name
