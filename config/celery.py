@@ -5,7 +5,7 @@ import platform
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, worker_process_shutdown, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -26,3 +26,10 @@ def _beat_is_alive(**_: object) -> None:
     from executions.heartbeat import start_heart
 
     start_heart("beat", instance=platform.node())
+
+
+@worker_process_shutdown.connect
+def _child_ends(**_: object) -> None:
+    from executions.runtime import close_runtime
+
+    close_runtime()

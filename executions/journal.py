@@ -10,6 +10,7 @@ import mmap
 import os
 import platform
 import time
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -18,7 +19,7 @@ from django.conf import settings
 
 from executions.batches import BATCH_SIZE
 
-STALE_SECONDS = 86_400
+STALE_SECONDS = 3_600
 
 
 @cache
@@ -93,8 +94,12 @@ def open_dead(name: str) -> DeadJournal | None:
     return DeadJournal(path, fd)
 
 
-def remove_stale() -> None:
-    """Files that nobody has written to for a day and whose owner is gone; their batches were recovered long ago."""
+def remove_stale(needed: Collection[str]) -> None:
+    """Files of owners that are gone and that no batch in `needed`, names of journals, waits for."""
     for path in _directory().glob("*.journal"):
-        if path.stat().st_mtime < time.time() - STALE_SECONDS and (dead := open_dead(f"{_here()}/{path.name}")):
+        name = f"{_here()}/{path.name}"
+        if path.stat().st_mtime > time.time() - STALE_SECONDS or name in needed:
+            continue
+        dead = open_dead(name)
+        if dead is not None:
             dead.close(remove=True)

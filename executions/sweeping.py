@@ -8,8 +8,10 @@ from psycopg.sql import SQL, Literal
 from executions import breaker
 from executions.batches import BATCH_SIZE
 from executions.finishing import finish_if_complete
+from executions.journal import remove_stale
 from executions.lanes import Turn, lost_turns, open_lanes
 from executions.leases import expired
+from executions.models import Batch
 from executions.recovery import recover
 from executions.runtime import runtime
 from executions.states import BatchState
@@ -127,3 +129,8 @@ def merge_fragments() -> None:
                 half=Literal(BATCH_SIZE // 2),
             )
         )
+
+
+def tidy_journals() -> None:
+    needed = Batch.objects.exclude(state=BatchState.CLOSED).exclude(journal="").values_list("journal", flat=True)
+    remove_stale(set(needed))

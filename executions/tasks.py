@@ -5,7 +5,6 @@ from celery import shared_task
 from executions import draining, lanes, partitions, planning, sweeping
 from executions.enqueue import enqueue_lane, enqueue_plan
 from executions.finishing import finish_if_complete
-from executions.journal import remove_stale
 from executions.lanes import Turn
 from executions.planning import Planned
 
@@ -42,7 +41,7 @@ def sweep() -> None:
 @shared_task(name="executions.make_partitions")
 def make_partitions() -> None:
     partitions.make_partitions()
-    remove_stale()
+    sweeping.tidy_journals()
 
 
 def _open_lanes(execution_id: int) -> None:

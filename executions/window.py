@@ -103,4 +103,5 @@ def with_reasons(before: dict[str, Counts], made: Recorded) -> dict[str, Counts]
 
 
 def unsettled(messages: Sequence[Message], window: Window) -> list[Message]:
-    return [message for message in messages if message.index not in window.fates]
+    """Those still to be sent; the fates of some may have been recorded, and forgotten, meanwhile."""
+    return [message for message in messages if message.index >= window.position and message.index not in window.fates]

@@ -20,7 +20,7 @@ def make_execution(workspace: Workspace, *, type: str = "email", **fields: Any) 
     values = {
         "campaign_name": campaign.name,
         "template_version": template.published,
-        "sender": make_sender(workspace) if type == "email" else None,
+        "sender": fields.pop("sender", None) or (make_sender(workspace) if type == "email" else None),
         "app_ids": [app.app_id for app in campaign.apps.all()],
         "purpose": campaign.purpose,
         "on_cap": campaign.on_cap,

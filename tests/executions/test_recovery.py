@@ -1,0 +1,231 @@
+"""Workers that die in the middle: played by claiming and marking as a worker does, and stopping there."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from executions import journal as journals
+from executions.batches import Claim, claim_batch
+from executions.breaker import Available, ask_provider
+from executions.chunk import LeaseLost, turn_chunk
+from executions.journal import Journal, open_dead, remove_stale
+from executions.models import Batch, Delivery, Execution
+from executions.planning import plan
+from executions.recovery import recover
+from executions.runtime import Runtime, runtime
+from executions.states import BatchState, State
+from executions.sweeping import tidy_journals
+from executions.window import Window
+from providers.contract import HANDED_OVER, UNTOUCHED, Verdict, outcome_code
+from providers.models import SandboxMessage
+from tests.executions.rows import ledger, make_execution
+from tests.executions.work import counts, drain_all, make_due
+from tests.factories import make_contacts
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SENT = outcome_code(Verdict.SENT)
+
+
+async def _mark(here: Runtime, execution: Execution, journal: Journal, want: int) -> Window:
+    database = await here.connection()
+    claim = await claim_batch(database, execution.pk, journal=journal.name)
+    assert claim is not None
+    window = Window.of(claim)
+    await turn_chunk(database, here.prepared(execution.pk), window, want=want)
+    return window
+
+
+def die(execution: Execution, marks: Sequence[int], *, want: int | None = None) -> tuple[Window, str]:
+    """A worker that marked `want` recipients, wrote these marks, and was killed."""
+    here = runtime()
+    here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, want or len(marks)))
+    start = window.claim.position
+    journal.view[start : start + len(marks)] = bytes(marks)
+    journal.abandon()
+    return window, journal.name
+
+
+def planned(workspace: Workspace, people: int, **fields: str) -> Execution:
+    make_contacts(workspace, people)
+    execution = make_execution(workspace, **fields)
+    plan(execution.pk)
+    return execution
+
+
+def outcomes(execution: Execution) -> list[str]:
+    return [outcome for _contact, _address, outcome, _reason in ledger(execution)]
+
+
+def test_the_journal_leaves_only_those_in_doubt_who_were_handed_over(workspace: Workspace) -> None:
+    execution = planned(workspace, 5)
+    die(execution, [SENT, HANDED_OVER, UNTOUCHED, SENT, UNTOUCHED])
+    recover(runtime())
+    assert outcomes(execution) == ["sent", "unknown", "sent"]
+    drain_all(execution)
+    assert outcomes(execution) == ["sent", "unknown", "sent", "sent", "sent"]
+    assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 4, "unknown": 1})
+    assert SandboxMessage.objects.filter(execution_id=execution.pk).count() == 2
+
+
+def test_who_is_in_doubt_is_sent_again_where_the_campaign_says_so(workspace: Workspace) -> None:
+    execution = planned(workspace, 2, on_unknown="resend")
+    die(execution, [SENT, HANDED_OVER])
+    recover(runtime())
+    make_due(execution)
+    drain_all(execution)
+    assert (execution.state, outcomes(execution)) == (State.FINISHED, ["sent", "sent"])
+    assert [row.attempts for row in Delivery.objects.filter(execution_id=execution.pk).order_by("contact_id")] == [1, 2]
+
+
+def test_refusals_in_the_journal_are_honoured(workspace: Workspace) -> None:
+    execution = planned(workspace, 3)
+    die(execution, [outcome_code(Verdict.FAILED), outcome_code(Verdict.RETRY), outcome_code(Verdict.UNKNOWN)])
+    recover(runtime())
+    assert ledger(execution)[0][2:] == ("failed", "rejected") and outcomes(execution) == ["failed", "unknown"]
+    parked = Batch.objects.get(execution=execution, state=BatchState.OPEN)
+    assert (parked.reason, parked.attempt) == ("retry", 1)
+
+
+def test_without_the_journal_everything_marked_is_in_doubt_once_the_lease_has_ended(workspace: Workspace) -> None:
+    execution = planned(workspace, 4)
+    window, name = die(execution, [SENT, UNTOUCHED])
+    dead = open_dead(name)
+    assert dead is not None
+    dead.close(remove=True)
+    recover(runtime())
+    assert outcomes(execution) == []
+    expire(window.claim)
+    recover(runtime())
+    assert outcomes(execution) == ["unknown", "unknown"]
+    drain_all(execution)
+    assert counts(execution) == {"sent": 2, "unknown": 2}
+
+
+def expire(claim: Claim) -> None:
+    Batch.objects.filter(pk=claim.id).update(lease_until="2020-01-01T00:00:00Z")
+
+
+def test_a_worker_that_lives_is_left_alone(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    here = runtime()
+    here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, 2))
+    recover(here)
+    assert Batch.objects.get(execution=execution).lease_token == window.claim.token
+    journal.remove()
+
+
+def test_a_worker_that_wakes_after_its_lease_is_refused(workspace: Workspace) -> None:
+    """As SIGSTOP past the lease: it lives, so its journal can't be trusted, and what it knows is refused."""
+    execution = planned(workspace, 3)
+    here = runtime()
+    here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, 2))
+    journal.view[0] = SENT
+    expire(window.claim)
+    recover(here)
+    assert outcomes(execution) == ["unknown", "unknown"]
+
+    async def wake() -> None:
+        await turn_chunk(await here.connection(), here.prepared(execution.pk), window, leave=True)
+
+    with pytest.raises(LeaseLost):
+        here.run(wake())
+    journal.remove()
+    assert counts(drain_all(execution)) == {"sent": 1, "unknown": 2}
+
+
+def test_a_recoverer_that_dies_is_followed(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    _window, name = die(execution, [SENT, UNTOUCHED])
+    Batch.objects.filter(execution=execution).update(lease_token="00000000-0000-4000-8000-000000000000")
+    recover(runtime())
+    assert outcomes(execution) == ["sent"]
+    assert open_dead(name) is None
+
+
+def test_a_batch_that_crashes_its_worker_three_times_is_set_aside(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    for crashes in (1, 2, 3):
+        die(execution, [UNTOUCHED, UNTOUCHED])
+        recover(runtime())
+        assert Batch.objects.get(execution=execution).crashes == crashes
+    assert Batch.objects.get(execution=execution).state == BatchState.QUARANTINED
+    drain_all(execution)
+    assert (execution.state, outcomes(execution)) == (State.RUNNING, [])
+
+
+def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:
+    execution = planned(workspace, 4)
+    for _ in range(4):
+        die(execution, [SENT], want=1)
+        recover(runtime())
+    assert Batch.objects.get(execution=execution).state == BatchState.CLOSED
+    assert outcomes(execution) == ["sent"] * 4
+
+
+def test_a_commit_whose_answer_was_lost_is_found_to_be_done(workspace: Workspace) -> None:
+    """The same transaction again, by a worker that does not know that it was committed."""
+    execution = planned(workspace, 4)
+    here = runtime()
+    here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, 2))
+    forgetful = Window(window.claim, 0, 0)
+
+    async def again() -> None:
+        await turn_chunk(await here.connection(), here.prepared(execution.pk), forgetful, want=1)
+
+    here.run(again())
+    assert (forgetful.position, forgetful.marked_to) == (0, 2)
+    assert [message.index for message in forgetful.waiting] == [0, 1]
+    journal.remove()
+
+
+def test_a_journal_of_another_boot_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal()
+    journal.abandon()
+    monkeypatch.setattr(journals, "_here", lambda: "elsewhere:boot")
+    assert open_dead(journal.name) is None
+
+
+def test_a_locked_journal_is_not_opened_by_another_process() -> None:
+    journal = Journal()
+    assert open_dead(journal.name) is None
+    journal.abandon()
+    dead = open_dead(journal.name)
+    assert dead is not None and dead.marks[:3] == bytes(3)
+    dead.close(remove=True)
+    assert open_dead(journal.name) is None
+
+
+def test_journals_that_nobody_needs_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "STALE_SECONDS", -1)
+    alive, dead, needed = Journal(), Journal(), Journal()
+    dead.abandon()
+    needed.abandon()
+    remove_stale({needed.name})
+    assert open_dead(dead.name) is None
+    kept = open_dead(needed.name)
+    assert kept is not None
+    kept.close(remove=True)
+    alive.remove()
+    tidy_journals()
+
+
+def test_the_provider_is_asked_by_one_prober_at_a_time(workspace: Workspace) -> None:
+    execution = planned(workspace, 1)
+    provider = execution.provider
+    type(provider).objects.filter(pk=provider.pk).update(
+        unavailable_until="2020-01-01T00:00:00Z", failures=2, unavailable_reason="relay: refused"
+    )
+    asked = [ask_provider(provider.pk, execution_id=execution.pk, type="email") for _ in range(2)]
+    assert isinstance(asked[0], Available) and asked[0].probing and asked[1] is None
+    execution.refresh_from_db()
+    assert execution.state_reason and execution.state_reason["message"] == "relay: refused"
