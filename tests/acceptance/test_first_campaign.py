@@ -8,10 +8,10 @@ import pytest
 
 from audiences.models import Contact, Suppression
 from providers.models import SandboxMessage
+from tests.factories import make_address, make_app, make_contact, make_list, make_template
 from tests.running.client import Client
 from tests.running.mailbox import Mailbox
 from tests.running.processes import Stack
-from tests.factories import make_address, make_app, make_contact, make_list, make_template
 from tests.waiting import wait_until
 from workspaces.models import Workspace
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from executions.models import Execution, FrequencyCap
 from providers.models import SandboxMessage
+from tests.factories import make_address, make_app, make_contact, make_contacts, make_list, make_template
 from tests.running.client import Client
 from tests.running.processes import Stack
-from tests.factories import make_address, make_app, make_contact, make_contacts, make_list, make_template
 from tests.waiting import wait_until
 from workspaces.models import Workspace
 
