@@ -18,7 +18,7 @@ from common.personalization import RECIPIENT_PERSONALIZATION_LIMIT, personalizat
 from common.serializers import StrictSerializer, read
 from executions.preview import preview_template
 from templates_registry import examples
-from templates_registry.api import published_template
+from templates_registry.selectors import get_published_template
 from workspaces.permissions import workspace_of
 from workspaces.roles import Scope
 
@@ -63,7 +63,7 @@ class TemplatePreviewView(APIView):
     )
     def post(self, request: Request, template_id: int) -> Response:
         workspace_id = workspace_of(request).pk
-        template = published_template(workspace_id, template_id)
+        template = get_published_template(template_id=template_id, workspace_id=workspace_id)
         reading = read(PreviewWanted, request.data)
         given = reading.values.get("personalization", {})
         errors = personalization_errors(given, field="personalization", limit=RECIPIENT_PERSONALIZATION_LIMIT)

@@ -5,13 +5,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from common.errors import NotFound
 from common.pagination import paginated
 from common.schema import PAGE_PARAMETERS
 from common.serializers import read_query
 from templates_registry import examples
-from templates_registry.models import Template
-from templates_registry.selectors import published_templates
+from templates_registry.selectors import get_published_template, published_templates
 from templates_registry.serializers import TemplatePage, TemplateQuery, TemplateRead, on_wire, row_on_wire
 from workspaces.permissions import workspace_of
 from workspaces.roles import Scope
@@ -41,12 +39,5 @@ class TemplateViewSet(ViewSet):
         examples=[OpenApiExample("A template", examples.TEMPLATE, response_only=True)],
     )
     def retrieve(self, request: Request, template_id: int) -> Response:
-        return Response(on_wire(published_template(workspace_of(request).pk, template_id)))
-
-
-def published_template(workspace_id: int, template_id: int) -> Template:
-    """Raises `NotFound` for drafts, archived templates, and those of other workspaces."""
-    found = published_templates(workspace_id=workspace_id).filter(pk=template_id).first()
-    if found is None:
-        raise NotFound("This workspace has no such published template.")
-    return found
+        template = get_published_template(template_id=template_id, workspace_id=workspace_of(request).pk)
+        return Response(on_wire(template))

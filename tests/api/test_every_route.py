@@ -73,6 +73,17 @@ def test_strange_ids_are_not_found(route: Route, method: str, strange: str, api:
     assert api.request(method, path, {}).status_code == 404
 
 
+@pytest.mark.parametrize("route", every_route(), ids=lambda route: route.path)
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PROPFIND", "DELETE", "PUT"])
+def test_no_method_breaks_it(route: Route, method: str, workspace: Workspace, api: Api) -> None:
+    answer = api.request(method, route.filled(make_one_of_each(workspace, MARK)))
+    if method in route.methods or method == "OPTIONS" or (method == "HEAD" and "GET" in route.methods):
+        assert answer.status_code < 500
+    else:
+        assert answer.status_code == 405
+        assert set(route.methods) <= set(answer["Allow"].split(", "))
+
+
 @pytest.mark.parametrize(("route", "method"), pairs(*ALL))
 def test_the_slash_at_the_end_changes_nothing(route: Route, method: str, api: Api) -> None:
     ids = dict.fromkeys(route.parameters, 0)
