@@ -2,8 +2,9 @@
 
 from django.db import transaction
 
-from audiences.models import Address, Contact, ListMembership, UploadMembership
+from audiences.models import Address, AddressState, Contact, ListMembership, UploadMembership
 from common.authorship import Actor
+from common.channels import Type
 from common.errors import NotFound
 from workspaces import audit
 
@@ -28,3 +29,10 @@ def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
         object_name=str(contact),
     )
     contact.delete()
+
+
+def mark_invalid(*, workspace_id: int, external_id: str) -> int:
+    """Marks the contact's active email addresses as no addresses: they are skipped from now on. Returns how many."""
+    return Address.objects.filter(
+        workspace_id=workspace_id, contact__external_id=external_id, type=Type.EMAIL, state=AddressState.ACTIVE
+    ).update(state=AddressState.INVALID)
