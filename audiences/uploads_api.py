@@ -1,6 +1,5 @@
 """`/api/v1/uploads`: files of contacts, imported in the background."""
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -80,7 +79,7 @@ class UploadViewSet(ViewSet):
             actor=actor_of(request),
             **reading.values,
         )
-        transaction.on_commit(partial(enqueue_import, upload.pk), robust=True)
+        transaction.on_commit(lambda: enqueue_import(upload.pk), robust=True)
         return Response({"status": "success", "message": "Upload accepted for import", **upload_on_wire(upload)})
 
     @extend_schema(

@@ -127,6 +127,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -201,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AddressState": "audiences.models.AddressState",
         "CampaignState": "campaigns.models.CampaignState",
+        "ExecutionState": "executions.serializers.STATES",
         "ListState": "audiences.serializers.LIST_STATES",
         "UploadFormat": "audiences.serializers.UPLOAD_FORMATS",
         "UploadState": "audiences.models.UploadState",

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -131,7 +130,7 @@ def _launch_once(request: HttpRequest, campaign: Campaign, form: LaunchForm, tok
         asked = launch_request(form, zone=_zone(campaign))
         execution = launch(campaign=campaign, request=asked, actor=actor_of(request)).execution
         IdempotencyKey.objects.create(**scope, body_hash=b"", status=302, answer={"execution_id": execution.pk})
-        transaction.on_commit(partial(enqueue_next, execution.pk, execution.state), robust=True)
+        transaction.on_commit(lambda: enqueue_next(execution.pk, execution.state), robust=True)
     return execution.pk
 
 

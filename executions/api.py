@@ -1,7 +1,6 @@
 """`/api/v1/executions`: read, pause, resume, cancel; and what became of every recipient."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -127,7 +126,7 @@ class ExecutionViewSet(ViewSet):
 def _moved(move: Callable[..., Execution], message: str, request: Request, execution_id: int) -> Response:
     workspace_id = workspace_of(request).pk
     moved = move(execution_id=execution_id, workspace_id=workspace_id, actor=actor_of(request))
-    transaction.on_commit(partial(enqueue_next, moved.pk, moved.state), robust=True)
+    transaction.on_commit(lambda: enqueue_next(moved.pk, moved.state), robust=True)
     execution = get_execution(execution_id=execution_id, workspace_id=workspace_id)
     return Response({"status": "success", "message": message, **_wire(execution)})
 

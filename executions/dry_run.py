@@ -1,9 +1,9 @@
 """What a launch would do: the launch itself, classified and rendered as the workers would, and rolled back."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from django.db import connection, transaction
@@ -104,9 +104,9 @@ def _forecast(
 ) -> Forecast:
     """Everybody is rendered while the budget lasts; whoever is left is counted, their missing variables estimated."""
     forecast = Forecast()
-    stop_rendering = time.monotonic() + budget_seconds * RENDERING_SHARE
+    stop_rendering = monotonic() + budget_seconds * RENDERING_SHARE
     after: int | None = 0
-    while after is not None and time.monotonic() < stop_rendering:
+    while after is not None and monotonic() < stop_rendering:
         page = read_page(scope, after=after, until=until, limit=PAGE_CONTACTS)
         forecast.contacts += page.contacts
         forecast.skipped.update(page.ruled_out)

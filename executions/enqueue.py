@@ -1,6 +1,7 @@
 """Hints to the workers about executions: called by the API and the admin when a transaction has committed.
 
-`transaction.on_commit(..., robust=True)` goes around them; see `common.broker` for what happens without a broker.
+`transaction.on_commit(lambda: …, robust=True)` goes around them (Django can't log the failure of a `partial`); see
+`common.broker` for what happens without a broker.
 """
 
 from common.broker import publish

@@ -84,10 +84,7 @@ TESTED: dict[str, Any] = {
     "status": "success",
     "message": "Test sent",
     "campaign_id": 10002,
-    "template_version": 3,
-    "results": [
-        {"address": "me@example.test", "app_id": None, "outcome": "sent", "reason": None, "detail": "250 2.0.0 Ok"}
-    ],
+    "results": [{"address": "me@example.test", "ok": True, "message": "Handed over: 250 2.0.0 Ok: queued"}],
 }
 EXECUTION: dict[str, Any] = {
     "execution_id": 50001,

@@ -70,7 +70,8 @@ def send_test(
 ) -> list[TestSent]:
     """To at most `LIMIT` addresses; a push without addresses goes to the contact's own devices.
 
-    Tokens belong to `app_id`, one of the campaign's apps, or to its first. Rendered for `contact`, else for the template's sample. Raises Invalid for what keeps it from being sent.
+    Tokens belong to `app_id`, one of the campaign's apps, or to its first. Rendered for `contact`, else for the
+    template's sample. Raises Invalid for what keeps it from being sent.
     """
     ready = gather(campaign.pk)
     targets, errors = _targets(ready, addresses, contact, app_id)

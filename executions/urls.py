@@ -1,9 +1,12 @@
 from common.routing import either
 from executions.api import ExecutionViewSet
+from executions.launch_api import ExecuteView, TestSendView
 
 _MOVES = ("pause", "resume", "cancel")
 
 urlpatterns = [
+    *either("api/v1/campaigns/<id:campaign_id>/execute", ExecuteView.as_view(), name="api_campaign_execute"),
+    *either("api/v1/campaigns/<id:campaign_id>/test", TestSendView.as_view(), name="api_campaign_test"),
     *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
     *either("api/v1/executions/<id:execution_id>", ExecutionViewSet.as_view({"get": "retrieve"}), name="api_execution"),
     *either(
