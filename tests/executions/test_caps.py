@@ -1,0 +1,210 @@
+"""Frequency caps are exact: no interleaving of executions, devices and retries passes one."""
+
+import threading
+import time
+
+import pytest
+
+from executions.models import Batch, Delivery, Execution, FrequencyCap, FrequencyUse
+from executions.planning import plan
+from executions.runtime import close_runtime
+from executions.states import BatchState, State
+from providers.models import Provider
+from tests.executions.rows import ledger, list_of, make_execution
+from tests.executions.work import counts, deliver, drain_all, make_due
+from tests.factories import make_address, make_app, make_campaign, make_contact, make_contacts, make_workspace
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def make_cap(
+    workspace: Workspace, most: int = 1, *, type: str = "", tag: str = "", seconds: int = 86_400
+) -> FrequencyCap:
+    return FrequencyCap.objects.create(workspace=workspace, type=type, tag=tag, max=most, window_seconds=seconds)
+
+
+def uses(workspace: Workspace) -> list[int]:
+    """How many uses each contact that has a row has."""
+    return [len(use.ats) for use in FrequencyUse.objects.filter(workspace_id=workspace.pk).order_by("contact_id")]
+
+
+def age(workspace: Workspace, seconds: int) -> None:
+    """All uses become that much older."""
+    for use in FrequencyUse.objects.filter(workspace_id=workspace.pk):
+        FrequencyUse.objects.filter(workspace_id=workspace.pk, contact_id=use.contact_id).update(
+            ats=[at - seconds for at in use.ats]
+        )
+
+
+def test_who_is_over_the_cap_is_skipped_and_the_rule_is_named(workspace: Workspace) -> None:
+    make_cap(workspace, 1, type="email")
+    make_contacts(workspace, 3)
+    assert counts(deliver(make_execution(workspace))) == {"sent": 3}
+    second = deliver(make_execution(workspace))
+    assert (second.state, counts(second)) == (State.FINISHED, {"skipped": 3})
+    rows = Delivery.objects.filter(execution_id=second.pk)
+    assert {(row.reason, row.detail, row.attempts) for row in rows} == {("frequency_cap", "1 email in 24 h", 0)}
+
+
+def test_without_capping_nobody_is_limited_and_it_still_counts(workspace: Workspace) -> None:
+    make_cap(workspace)
+    make_contact(workspace)
+    for _ in range(2):
+        assert counts(deliver(make_execution(workspace, frequency_capping=False))) == {"sent": 1}
+    assert counts(deliver(make_execution(workspace))) == {"skipped": 1}
+
+
+def test_without_a_cap_nothing_is_counted(workspace: Workspace) -> None:
+    make_contact(workspace)
+    deliver(make_execution(workspace))
+    assert uses(workspace) == []
+
+
+def test_the_window_slides(workspace: Workspace) -> None:
+    make_cap(workspace, seconds=3600)
+    make_contact(workspace)
+    deliver(make_execution(workspace))
+    age(workspace, 3000)
+    assert counts(deliver(make_execution(workspace))) == {"skipped": 1}
+    age(workspace, 700)
+    assert counts(deliver(make_execution(workspace))) == {"sent": 1}
+
+
+def test_the_strictest_rule_wins(workspace: Workspace) -> None:
+    make_cap(workspace, 5, seconds=86_400)
+    make_cap(workspace, 2, type="email", seconds=3600)
+    make_contact(workspace)
+    results = [counts(deliver(make_execution(workspace))) for _ in range(3)]
+    assert results == [{"sent": 1}, {"sent": 1}, {"skipped": 1}]
+
+
+def test_a_rule_counts_only_what_it_is_about(workspace: Workspace) -> None:
+    make_cap(workspace, 1, type="push")
+    make_cap(workspace, 1, tag="SALE")
+    make_contact(workspace)
+    assert counts(deliver(make_execution(workspace))) == {"sent": 1}
+    assert counts(deliver(make_execution(workspace, tags=["Sale", "Brand"]))) == {"sent": 1}
+    assert counts(deliver(make_execution(workspace, tags=["Sale"]))) == {"skipped": 1}
+    assert counts(deliver(make_execution(workspace, tags=["Brand"]))) == {"sent": 1}
+
+
+def test_one_use_however_many_devices(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    apps = [make_app(workspace), make_app(workspace)]
+    person = make_contact(workspace, app=apps[0])
+    make_address(person, "push", app=apps[1], value="second")
+    campaign = make_campaign(workspace, "push", apps=apps)
+    execution = deliver(make_execution(workspace, type="push", campaign=campaign, personalization={"offer": "x"}))
+    assert counts(execution) == {"sent": 2}
+    assert uses(workspace) == [1]
+
+
+def test_a_use_is_given_back_when_the_message_fails(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@bad.test": "failed"}})
+    make_contact(workspace, email="a@bad.test")
+    assert counts(deliver(make_execution(workspace))) == {"failed": 1}
+    assert uses(workspace) == [0]
+
+
+def test_a_use_is_kept_when_a_sibling_was_sent(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@bad.test": "failed"}})
+    person = make_contact(workspace, email="a@bad.test")
+    make_address(person, value="b@good.test")
+    assert counts(deliver(make_execution(workspace))) == {"sent": 1, "failed": 1}
+    assert uses(workspace) == [1]
+
+
+def test_a_use_in_doubt_is_kept(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@silent.test": "unknown"}})
+    make_contact(workspace, email="a@silent.test")
+    deliver(make_execution(workspace))
+    assert uses(workspace) == [1]
+
+
+def test_a_delayed_retry_reserves_again(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@busy.test": "retry"}})
+    make_contact(workspace, email="a@busy.test")
+    first = deliver(make_execution(workspace))
+    assert uses(workspace) == [0]
+    Provider.objects.filter(workspace=workspace).update(config={})
+    assert counts(deliver(make_execution(workspace))) == {"sent": 1}
+    make_due(first)
+    drain_all(first)
+    assert counts(first) == {"skipped": 1} and first.state == State.FINISHED
+
+
+def test_a_deferred_recipient_waits_for_the_earliest_slot(workspace: Workspace) -> None:
+    make_cap(workspace, 1, seconds=3600)
+    make_contact(workspace)
+    deliver(make_execution(workspace))
+    age(workspace, 600)
+    execution = deliver(make_execution(workspace, on_cap="defer"))
+    parked = Batch.objects.get(execution=execution, state=BatchState.OPEN)
+    assert parked.reason == "frequency_cap" and parked.attempt == 0
+    assert 2990 < parked.not_before.timestamp() - time.time() < 3130
+    age(workspace, 3001)
+    make_due(execution)
+    assert counts(drain_all(execution)) == {"sent": 1}
+
+
+def test_uses_older_than_any_window_are_dropped(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    make_contact(workspace)
+    deliver(make_execution(workspace))
+    age(workspace, 31 * 86_400)
+    deliver(make_execution(workspace))
+    assert uses(workspace) == [1]
+
+
+def test_what_is_skipped_for_another_reason_uses_nothing(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    make_contact(workspace, attributes={})
+    assert counts(deliver(make_execution(workspace))) == {"skipped": 1}
+    assert uses(workspace) == []
+
+
+def test_cancelling_gives_back_what_was_handed_back(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@example.test": "unavailable"}})
+    make_contact(workspace)
+    execution = deliver(make_execution(workspace))
+    assert uses(workspace) == [1]
+    Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+    drain_all(execution)
+    assert counts(execution) == {"skipped": 1} and uses(workspace) == [0]
+
+
+def test_executions_that_race_for_one_slot_never_both_get_it() -> None:
+    workspace = make_workspace()
+    make_cap(workspace, 2)
+    people = make_contacts(workspace, 60)
+    audience = list_of(workspace, *people)
+    executions = [make_execution(workspace, audience=audience) for _ in range(4)]
+    for execution in executions:
+        plan(execution.pk)
+
+    def run(execution: Execution) -> None:
+        from django.db import connection
+
+        drain_all(execution)
+        close_runtime()
+        connection.close()
+
+    threads = [threading.Thread(target=run, args=(execution,)) for execution in executions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sent: dict[int, int] = {}
+    for execution in executions:
+        execution.refresh_from_db()
+        assert execution.state == State.FINISHED
+        for contact, _address, outcome, _reason in ledger(execution):
+            sent[contact] = sent.get(contact, 0) + (outcome == "sent")
+    assert sent == {person.pk: 2 for person in people}
+    assert uses(workspace) == [2] * 60
