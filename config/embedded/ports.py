@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Mapping
 
@@ -9,12 +10,15 @@ from config.embedded.refusal import Refusal
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_WEB_PORT = 8000
+FIRST_OWN_PORT = 10_000
+FIRST_OUTGOING_PORT = 32_768
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A random one, below those that the kernel gives to outgoing connections: nobody takes it during a restart."""
+    while not is_free(port := FIRST_OWN_PORT + secrets.randbelow(FIRST_OUTGOING_PORT - FIRST_OWN_PORT)):
+        pass
+    return port
 
 
 def is_free(port: int) -> bool:
