@@ -155,3 +155,29 @@ DELIVERIES: dict[str, Any] = {
     "next": "/api/v1/executions/50001/deliveries?cursor=WzAsODgyMzEsOTA0MTJd",
     "previous": None,
 }
+COMPATIBLE_CREATE: dict[str, Any] = {
+    "type": "apn",
+    "app_ids": ["shop-android", "shop-ios"],
+    "name": "Diwali sale",
+    "template_id": "17",
+    "tags": ["Sale"],
+}
+COMPATIBLE_CREATED: dict[str, Any] = {
+    "status": "success",
+    "message": "Campaign created successfully",
+    "campaign_id": 10001,
+}
+COMPATIBLE_EXECUTE: dict[str, Any] = {
+    "type": "apn",
+    "campaign_id": "10001",
+    "data_source": "list",
+    "list_id": "42",
+    "frequency_capping": True,
+    "personalization": {"offer": "20%"},
+}
+COMPATIBLE_EXECUTED: dict[str, Any] = {
+    "status": "success",
+    "message": "Campaign executed successfully",
+    "campaign_id": 10001,
+    "execution_id": 50001,
+}

@@ -1,10 +1,13 @@
 from common.routing import either
 from executions.api import ExecutionViewSet
+from executions.compatible_api import CompatibleExecuteView, CreateView
 from executions.launch_api import ExecuteView, TestSendView
 
 _MOVES = ("pause", "resume", "cancel")
 
 urlpatterns = [
+    *either("campaign/create", CreateView.as_view(), name="compatible_create"),
+    *either("campaign/execute", CompatibleExecuteView.as_view(), name="compatible_execute"),
     *either("api/v1/campaigns/<id:campaign_id>/execute", ExecuteView.as_view(), name="api_campaign_execute"),
     *either("api/v1/campaigns/<id:campaign_id>/test", TestSendView.as_view(), name="api_campaign_test"),
     *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
