@@ -10,10 +10,12 @@ from tests.stack.running_stack import RunningStack
 
 
 @contextlib.contextmanager
-def own_stack() -> Iterator[RunningStack]:
+def own_stack(template: Path | None = None) -> Iterator[RunningStack]:
     """Below /tmp itself: pytest's own folders are closed to the account that PostgreSQL may run as."""
     folder = Path(tempfile.mkdtemp(prefix="volley-stack-", dir="/tmp"))
     folder.chmod(0o711)
+    if template is not None:
+        shutil.copytree(template, folder / "state", symlinks=True)
     made = RunningStack(folder / "state")
     try:
         yield made
@@ -22,15 +24,30 @@ def own_stack() -> Iterator[RunningStack]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def stopped_folder() -> Iterator[Path]:
+    """The folder of a stack that ran once and was stopped; making its cluster is what takes longest."""
+    with own_stack() as made:
+        made.start().end()
+        yield made.folder
+
+
 @pytest.fixture
-def stack() -> Iterator[RunningStack]:
-    """Not yet started; ended afterwards whatever the test did to it."""
+def stack(stopped_folder: Path) -> Iterator[RunningStack]:
+    """Has run before, does not run now; ended afterwards whatever the test did to it."""
+    with own_stack(stopped_folder) as made:
+        yield made
+
+
+@pytest.fixture
+def new_stack() -> Iterator[RunningStack]:
+    """Never started yet."""
     with own_stack() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningStack]:
+def running(stopped_folder: Path) -> Iterator[RunningStack]:
     """Started once, for tests that leave it as they found it."""
-    with own_stack() as made:
+    with own_stack(stopped_folder) as made:
         yield made.start()

@@ -115,13 +115,13 @@ def test_starts_again_right_after_being_killed(stack: RunningStack) -> None:
     assert stack.web() is not None
 
 
-def test_being_stopped_while_starting_leaves_nobody_behind(stack: RunningStack) -> None:
-    stack.begin()
-    wait_until(lambda: stack.pid_of("initdb"), "the cluster is being made")
-    stack.send(signal.SIGINT)
-    assert stack.wait() == 130
-    assert stack.survivors() == set()
-    assert "ready at" in stack.start().said()
+def test_being_stopped_while_starting_leaves_nobody_behind(new_stack: RunningStack) -> None:
+    new_stack.begin()
+    wait_until(lambda: new_stack.pid_of("initdb"), "the cluster is being made")
+    new_stack.send(signal.SIGINT)
+    assert new_stack.wait() == 130
+    assert new_stack.survivors() == set()
+    assert "ready at" in new_stack.start().said()
 
 
 def test_data_is_kept_until_it_is_reset(stack: RunningStack) -> None:
@@ -139,10 +139,10 @@ def test_data_is_kept_until_it_is_reset(stack: RunningStack) -> None:
     assert database_is_empty(stack)
 
 
-def test_a_half_made_cluster_is_not_used(stack: RunningStack) -> None:
+def test_a_half_made_cluster_is_not_used(new_stack: RunningStack) -> None:
     for leftover in ("postgres", "postgres.new"):
-        (stack.folder / "embedded" / leftover / "base").mkdir(parents=True)
-    assert database_is_empty(stack.start())
+        (new_stack.folder / "embedded" / leftover / "base").mkdir(parents=True)
+    assert database_is_empty(new_stack.start())
 
 
 def test_a_stale_pid_file_does_not_stop_postgres(stack: RunningStack) -> None:
@@ -194,15 +194,15 @@ def test_a_command_gets_services_of_its_own_when_nothing_runs(stack: RunningStac
 
 
 def test_root_without_user_namespaces_runs_postgres_as_another_account_or_says_what_to_do(
-    stack: RunningStack, tmp_path: Path
+    new_stack: RunningStack, tmp_path: Path
 ) -> None:
     refusing = tmp_path / "unshare"
     refusing.write_text("#!/bin/sh\nexit 1\n")
     refusing.chmod(0o755)
-    stack.environment["PATH"] = f"{tmp_path}:{stack.environment['PATH']}"
-    stack.begin()
-    wait_until(lambda: "greetings" in stack.said() or stack.has_ended(), "it is ready or has refused")
-    assert not stack.has_ended() or "set DATABASE_URL" in stack.said()
+    new_stack.environment["PATH"] = f"{tmp_path}:{new_stack.environment['PATH']}"
+    new_stack.begin()
+    wait_until(lambda: "greetings" in new_stack.said() or new_stack.has_ended(), "it is ready or has refused")
+    assert not new_stack.has_ended() or "set DATABASE_URL" in new_stack.said()
 
 
 def test_is_stopped_with_the_make_that_started_it(stack: RunningStack) -> None:
