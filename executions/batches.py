@@ -91,8 +91,9 @@ async def park(cursor: AsyncCursor, claim: Claim, waiting: Iterable[Waiting]) ->
     """
     groups: dict[tuple[int, int, str], list[Waiting]] = defaultdict(list)
     for one in waiting:
-        groups[one.attempt, _rounded(one.wait), one.reason].append(one)
-    for (attempt, wait, reason), members in groups.items():
+        groups[one.attempt, int(one.wait // _rounding(one.wait)), one.reason].append(one)
+    for (attempt, _, reason), members in groups.items():
+        wait = max(one.wait for one in members)
         for start in range(0, len(members), BATCH_SIZE):
             part = members[start : start + BATCH_SIZE]
             await cursor.execute(
@@ -103,7 +104,7 @@ async def park(cursor: AsyncCursor, claim: Claim, waiting: Iterable[Waiting]) ->
                     "open": BatchState.OPEN.value,
                     "size": len(part),
                     "wait": wait,
-                    "rounding": ROUNDING_SECONDS if wait >= ROUNDING_SECONDS else 1,
+                    "rounding": _rounding(wait),
                     "reason": reason,
                     "attempt": attempt,
                     "contacts": [one.contact_id for one in part],
@@ -112,10 +113,8 @@ async def park(cursor: AsyncCursor, claim: Claim, waiting: Iterable[Waiting]) ->
             )
 
 
-def _rounded(wait: float) -> int:
-    """Seconds; equal ones share a batch."""
-    step = ROUNDING_SECONDS if wait >= ROUNDING_SECONDS else 1
-    return int(-(-max(wait, 0.0) // step)) * step
+def _rounding(wait: float) -> int:
+    return ROUNDING_SECONDS if wait >= ROUNDING_SECONDS else 1
 
 
 _PARK = """
@@ -123,9 +122,8 @@ _PARK = """
         INSERT INTO executions_batch (execution_id, workspace_id, state, size, not_before, reason, attempt,
             crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
         VALUES (%(execution)s, %(workspace)s, %(open)s, %(size)s,
-            CASE WHEN %(wait)s = 0 THEN clock_timestamp() ELSE
-                date_bin(make_interval(secs => %(rounding)s), clock_timestamp(), 'epoch')
-                + make_interval(secs => %(wait)s + %(rounding)s) END,
+            CASE WHEN %(wait)s = 0 THEN clock_timestamp() ELSE date_bin(make_interval(secs => %(rounding)s),
+                clock_timestamp() + make_interval(secs => %(wait)s + %(rounding)s), 'epoch') END,
             %(reason)s, %(attempt)s, 0, 0, 0, '', 0, 0, 0, 0, 0, '{}')
         RETURNING id)
     INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)

@@ -9,9 +9,9 @@ import orjson
 from django.db import connection
 from psycopg import AsyncConnection
 
-from common.encryption import decrypt
-from providers.contract import ProviderSettings
+from providers.contract import ConfigError, ProviderSettings
 from providers.models import Provider
+from providers.probing import settings_of
 
 FIRST_PAUSE_SECONDS = 5
 LONGEST_PAUSE_SECONDS = 60
@@ -46,19 +46,12 @@ def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available
         if not probing:
             _say(execution_id, provider.unavailable_reason, provider.unavailable_until.isoformat())
             return None
-    return Available(provider.pk, settings_of(provider, type), provider.rate_per_second, probing)
-
-
-def settings_of(provider: Provider, type: str) -> ProviderSettings:
-    return ProviderSettings(
-        type=type,
-        kind=provider.kind,
-        name=provider.name,
-        workspace_id=provider.workspace_id,
-        connections=provider.connections,
-        config=provider.config,
-        credentials=orjson.loads(decrypt(provider.credentials)) if provider.credentials else {},
-    )
+    try:
+        settings = settings_of(provider, type)
+    except ConfigError as error:
+        _say(execution_id, f"{provider.name}: {error}", None)
+        return None
+    return Available(provider.pk, settings, provider.rate_per_second, probing)
 
 
 def _say(execution_id: int, message: str, retry_at: str | None) -> None:

@@ -78,4 +78,4 @@ def _delays() -> list[int]:
 
 
 def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.9, 1.1)  # noqa: S311 - spreads load, keeps no secret
+    return seconds * random.uniform(1.0, 1.1)  # noqa: S311 - spreads load, keeps no secret
