@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from campaigns.models import Campaign, OnCap
 from common.authorship import SYSTEM
 from executions.classify import Scope
-from executions.content import Content, compile_content
+from executions.content import Content, compile_content, contact_field
 from executions.dry_run_pages import Candidate, Rule, capped_contacts, count_contacts, count_rest, read_page, rules_of
 from executions.dry_run_problems import launch_problems
 from executions.launch import Launched, freeze
@@ -19,13 +19,13 @@ from executions.launch_checks import database_time
 from executions.launch_request import LaunchRequest
 from executions.models import Execution
 from executions.planning import scope_of
-from executions.reserved_values import reserved_values
+from executions.reserved_links import reserved_links
 from executions.states import FailReason, SkipReason
 from templates_registry.liquid import MissingVariable, TemplateError
 
 BUDGET_SECONDS = 8.0
 # Part of the budget after which nobody more is rendered, so that the rest can still be counted.
-RENDERING_SHARE = 0.6
+RENDERING_SHARE = 0.5
 PAGE_CONTACTS = 5_000
 SAMPLES = 3
 
@@ -89,7 +89,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
             for rule in rules
             if forecast.capped[rule.id]
         ],
-        "samples": [_sample(execution, content, candidate) for candidate in forecast.samples],
+        "samples": [_sample(content, candidate) for candidate in forecast.samples],
         "problems": launch_problems(
             campaign, execution, would_send=forecast.would_send, render_errors=forecast.render_errors
         ),
@@ -103,14 +103,14 @@ def _forecast(
     scope: Scope, execution: Execution, content: Content, rules: Sequence[Rule], *, until: int, budget_seconds: float
 ) -> Forecast:
     """Everybody is rendered while the budget lasts; whoever is left is counted, their missing variables estimated."""
-    forecast = Forecast()
+    forecast, links = Forecast(), reserved_links(content)
     stop_rendering = monotonic() + budget_seconds * RENDERING_SHARE
     after: int | None = 0
     while after is not None and monotonic() < stop_rendering:
         page = read_page(scope, after=after, until=until, limit=PAGE_CONTACTS)
         forecast.contacts += page.contacts
         forecast.skipped.update(page.ruled_out)
-        fit = [one for one in page.candidates if _renders(execution, content, one, forecast)]
+        fit = [one for one in page.candidates if _renders(content, one, links, forecast)]
         _count_sendable(forecast, execution, fit, capped_contacts(execution.workspace_id, rules, _contacts(fit)))
         after = page.last
     if after is not None:
@@ -122,10 +122,10 @@ def _contacts(candidates: Sequence[Candidate]) -> set[int]:
     return {one.contact_id for one in candidates}
 
 
-def _renders(execution: Execution, content: Content, one: Candidate, forecast: Forecast) -> bool:
+def _renders(content: Content, one: Candidate, links: Mapping[str, str], forecast: Forecast) -> bool:
     """Rendered for real: what a template needs can depend on what it is given."""
     try:
-        content.render(one.attributes, one.personalization, _reserved(execution, content, one))
+        content.render(one.attributes, one.personalization, _reserved(content, one, links))
     except MissingVariable as missing:
         forecast.missing[missing.name] += 1
         forecast.skipped[SkipReason.MISSING_VARIABLE.value] += 1
@@ -179,23 +179,20 @@ def _excluded(scope: Scope, forecast: Forecast, until: int) -> int:
     return count_contacts(scope, {**scope.audience, "exclude": []}, until=until) - forecast.contacts
 
 
-def _sample(execution: Execution, content: Content, one: Candidate) -> dict[str, Any]:
-    rendered = content.render(one.attributes, one.personalization, _reserved(execution, content, one))
+def _sample(content: Content, one: Candidate) -> dict[str, Any]:
+    links = reserved_links(content, contact_id=one.contact_id, address_id=one.address_id)
+    rendered = content.render(one.attributes, one.personalization, _reserved(content, one, links))
     return {"external_id": one.external_id, "address": one.address, "content": rendered}
 
 
-def _reserved(execution: Execution, content: Content, one: Candidate) -> Mapping[str, Any]:
+def _reserved(content: Content, one: Candidate, links: Mapping[str, str]) -> Mapping[str, Any]:
     """As the message would have it; its links belong to no execution, so nothing happens through them."""
-    return reserved_values(
-        content,
-        execution_id=0,
-        contact_id=one.contact_id,
-        address_id=one.address_id,
-        external_id=one.external_id,
-        locale=one.locale,
-        timezone=one.timezone,
-        attributes=one.attributes,
+    if "contact" not in content.fields:
+        return links
+    contact = contact_field(
+        external_id=one.external_id, locale=one.locale, timezone=one.timezone, attributes=one.attributes
     )
+    return {**links, "contact": contact}
 
 
 def _greatest_contact(workspace_id: int) -> int:
