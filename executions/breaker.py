@@ -9,6 +9,7 @@ import orjson
 from django.db import connection
 from psycopg import AsyncConnection
 
+from executions.lanes import worker_processes
 from providers.contract import ConfigError, ProviderSettings
 from providers.models import Provider
 from providers.probing import settings_of
@@ -20,12 +21,16 @@ CODE = "provider_unavailable"
 
 
 class Available(NamedTuple):
-    """A provider that may be asked now. `probing`: it failed last time, and we alone ask."""
+    """A provider that may be asked now. `probing`: it failed last time, and we alone ask.
+
+    `rate`, a second, is shared by `processes`.
+    """
 
     id: int
     settings: ProviderSettings
     rate: int | None
     probing: bool
+    processes: int = 1
 
 
 def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available | None:
@@ -51,7 +56,8 @@ def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available
     except ConfigError as error:
         _say(execution_id, f"{provider.name}: {error}", None)
         return None
-    return Available(provider.pk, settings, provider.rate_per_second, probing)
+    rate = provider.rate_per_second
+    return Available(provider.pk, settings, rate, probing, worker_processes() if rate else 1)
 
 
 def _say(execution_id: int, message: str, retry_at: str | None) -> None:

@@ -16,7 +16,6 @@ from executions.fates import fate_of
 from executions.journal import Journal
 from executions.leases import LEASE_SECONDS, RENEW_SECONDS
 from executions.prepared import Prepared
-from executions.rates import take_tokens
 from executions.runtime import Runtime
 from executions.states import State
 from executions.window import Window, unsettled
@@ -28,6 +27,7 @@ SMALLEST_CHUNK = 20
 TURN_SECONDS = 1.0
 ROUND_SECONDS = 0.5
 LONGEST_ROUND_SECONDS = 8.0
+SHORTEST_WAIT_SECONDS = 0.2
 RECONNECT_PAUSE_SECONDS = 0.5
 RECONNECT_FOR_SECONDS = 60.0
 logger = logging.getLogger(__name__)
@@ -142,9 +142,9 @@ class BatchWork:
         if not self._may_mark():
             return 0
         left_over = max(0, sending - self._chunk)
-        tokens, wait = await take_tokens(self._lane.provider, self._chunk - left_over)
-        if not tokens and not sending:
-            await asyncio.sleep(max(0.0, min(wait, self._lane.ends - time.monotonic())))
+        tokens, wait = await self._lane.runtime.rates.take(self._lane.provider, self._chunk - left_over)
+        if wait and not tokens and not sending:
+            await asyncio.sleep(max(0.0, min(max(wait, SHORTEST_WAIT_SECONDS), self._lane.ends - time.monotonic())))
         return tokens
 
     async def _turn(self, *, want: int, leave: bool = False) -> str:

@@ -54,15 +54,15 @@ def open_lanes(execution_id: int) -> list[Turn]:
             """).format(
                 id=Literal(execution_id),
                 open=Literal(BatchState.OPEN.value),
-                target=Literal(_target()),
+                target=Literal(worker_processes()),
                 most=Literal(MAX_LANES),
             )
         )
         return [Turn(*row) for row in cursor.fetchall()]
 
 
-def _target() -> int:
-    """As many lanes as the living workers can run at once."""
+def worker_processes() -> int:
+    """How many tasks the living workers run at once; as many lanes an execution has."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(capacity), 0) FROM executions_heartbeat WHERE component = 'worker'"

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, OperationalError
 
 from executions.journal import Journal
 from executions.prepared import Prepared, prepare
+from executions.rates import Rates
 from providers.contract import Adapter, ProviderSettings
 from providers.registry import open_adapter
 
@@ -29,6 +30,7 @@ class Runtime:
         self._conninfo = connection_parameters()
         self._connection: AsyncConnection | None = None
         self._journal: Journal | None = None
+        self._rates: Rates | None = None
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
         self._adapters: OrderedDict[int, tuple[ProviderSettings, Adapter]] = OrderedDict()
 
@@ -51,6 +53,12 @@ class Runtime:
                 await connection.close()
             except OperationalError:
                 return
+
+    @property
+    def rates(self) -> Rates:
+        if self._rates is None:
+            self._rates = Rates()
+        return self._rates
 
     def journal(self) -> Journal:
         """All bytes untouched."""
@@ -99,6 +107,8 @@ class Runtime:
         for _, adapter in self._adapters.values():
             await adapter.close()
         await self.drop_connection()
+        if self._rates is not None:
+            await self._rates.close()
         if self._journal is not None:
             self._journal.remove()
 
