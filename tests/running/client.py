@@ -26,7 +26,7 @@ class Client:
         self.key = key
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        sent = None if body is None else json.dumps(body).encode()
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         named = {"Authorization": self.key, "Content-Type": "application/json", **headers}
         request = urllib.request.Request(f"{self.url}{path}", sent, named, method=method)
         try:
