@@ -10,10 +10,9 @@ from pathlib import Path
 
 from config.embedded.kept import Command
 from config.embedded.ports import LOOPBACK
-from config.embedded.state import PROJECT, State
+from config.embedded.state import State
 
 WORKER_PROCESSES = 2
-DEMO = PROJECT / "executions" / "management" / "commands" / "demo.py"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def celery(*arguments: str) -> tuple[str, ...]:
 
 
 def volley(state: State, port: int) -> Product:
-    steps: tuple[Step, ...] = (
+    steps = (
         Step(
             Command("migrate", manage("migrate", "--noinput", "--verbosity", "0")),
             sources=("requirements.lock", "*/migrations/*.py"),
@@ -60,10 +59,9 @@ def volley(state: State, port: int) -> Product:
         Step(
             Command("demo", manage("demo")),
             sources=(
-                "executions/management/commands/demo.py",
                 "*/migrations/*.py",
-                "executions/demo*",
-                "executions/demo*/**/*",
+                "executions/management/commands/demo.py",
+                "executions/demo/**/*",
             ),
             makes=state.folder / "demo.env",
             prints=True,
@@ -76,7 +74,6 @@ def volley(state: State, port: int) -> Product:
         Command("worker", celery(*worker, "--without-gossip", "--without-mingle"), grace_seconds=20),
         Command("beat", celery("beat", "--loglevel", "INFO", "--pidfile", "")),
     )
-    steps = tuple(step for step in steps if step.command.name != "demo" or DEMO.exists())
     return Product(steps, processes, health_url=f"http://{LOOPBACK}:{port}/healthz")
 
 
