@@ -1,6 +1,5 @@
 """Uploads in the admin: a file is chosen by mouse, imported in the background, and watched."""
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -106,7 +105,7 @@ class UploadAdmin(ScopedModelAdmin):
         upload = get_scoped_object_or_404(request, Upload.objects.all(), upload_id)
         if not upload.rejected_file:
             raise Http404
-        name = f"rejected-{upload.pk}.{upload.rejected_file.name.rpartition('.')[2]}"
+        name = f"rejected-{upload.pk}.{str(upload.rejected_file.name).rpartition('.')[2]}"
         return FileResponse(upload.rejected_file.open("rb"), as_attachment=True, filename=name)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Upload:
@@ -115,7 +114,7 @@ class UploadAdmin(ScopedModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Upload, form: Any, change: bool) -> None:
         """The form's service has saved it; the import may begin once that is certain."""
-        transaction.on_commit(partial(enqueue_import, obj.pk), robust=True)
+        transaction.on_commit(lambda: enqueue_import(obj.pk), robust=True)
 
     def response_add(self, request: HttpRequest, obj: Upload, post_url_continue: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:audiences_upload_change", args=[obj.pk]))

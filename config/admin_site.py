@@ -37,7 +37,7 @@ class VolleyAdminSite(AdminSite):
 
         return super().index(request, {"title": "Dashboard", **dashboard(request), **(extra_context or {})})
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         return super().admin_view(_guarded(view), cacheable)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

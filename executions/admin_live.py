@@ -1,7 +1,6 @@
 """The live page of an execution: what became of it so far, why it waits, and its buttons."""
 
 import json
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import DomainError
 from executions import control
+from executions.audience_words import audience_words
 from executions.enqueue import enqueue_next
 from executions.models import Execution
 from executions.progress import execution_wire, progress_of
@@ -40,7 +40,7 @@ def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "title": str(execution),
         "execution": execution,
         "state": live_state(execution, can_launch=_can_launch(request, execution)),
-        "audience": json.dumps(execution.audience, ensure_ascii=False),
+        "audience": audience_words(workspace_id=execution.workspace_id, audience=execution.audience),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
         "keeps_messages": execution.provider.kind == Kind.SANDBOX,
     }
@@ -67,7 +67,7 @@ def move_view(request: HttpRequest, execution_id: int) -> HttpResponse:
     try:
         with transaction.atomic():
             moved = move(execution_id=execution.pk, workspace_id=execution.workspace_id, actor=actor_of(request))
-            transaction.on_commit(partial(enqueue_next, moved.pk, moved.state), robust=True)
+            transaction.on_commit(lambda: enqueue_next(moved.pk, moved.state), robust=True)
     except DomainError as error:
         if wants_json:
             return JsonResponse({"message": error.detail}, status=error.status)

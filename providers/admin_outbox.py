@@ -60,10 +60,12 @@ class SandboxMessageAdmin(ScopedModelAdmin):
         return (queryset.filter(address=term) if term else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
-        def own(suffix: str, view: Any, name: str) -> URLPattern:
-            return path(f"<int:message_id>/{suffix}/", self.admin_site.admin_view(view), name=name)
-
-        return [own("html", self.html_view, "providers_sandboxmessage_html"), *super().get_urls()]
+        html = path(
+            "<int:message_id>/html/",
+            self.admin_site.admin_view(self.html_view),
+            name="providers_sandboxmessage_html",
+        )
+        return [html, *super().get_urls()]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         message = get_scoped_object_or_404(request, SandboxMessage.objects.all(), object_id)
@@ -115,7 +117,9 @@ def _body(message: SandboxMessage) -> str:
 
 def _headers(message: SandboxMessage) -> list[tuple[str, str]]:
     """Those that a mail client shows or acts upon, decoded."""
-    parsed = message_from_string(_raw(message), policy=default_policy) if message.type == Type.EMAIL else {}
+    if message.type != Type.EMAIL:
+        return []
+    parsed = message_from_string(_raw(message), policy=default_policy)
     return [(name, str(parsed[name])) for name in _SHOWN_HEADERS if name in parsed]
 
 

@@ -49,7 +49,7 @@ class AppAdmin(ScopedModelAdmin):
     @admin.display(description="Write key")
     def shown_write_key(self, app: App) -> str:
         """Public by design: an SDK ships it; so everybody who sees the app sees it."""
-        if app.pk is None:
+        if not app.pk:
             return "Made when the app is saved."
         return format_html('<code class="v-code">{}</code>', app.write_key)
 

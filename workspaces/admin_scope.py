@@ -4,7 +4,7 @@ Every admin page of ours builds on `ScopedModelAdmin`, and every custom view fin
 `get_scoped_object_or_404`: a foreign object and one that does not exist look alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -171,22 +171,26 @@ class _Scoped:
 class ScopedModelAdmin(_Scoped, _ModelAdmin):
     """Base of every admin page: lists page by key and never count."""
 
-    form = ScopedModelForm
+    form: Any = ScopedModelForm
     list_per_page = 50
     list_filter_submit = False
     list_disable_select_all = True
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NoCountPaginator
-    ordering: Sequence[str] | None = ("-pk",)
-    object_history_template = "volley/history.html"
+    ordering = ("-pk",)
+    object_history_template: Any = "volley/history.html"
     # False where the services called write the audit trail themselves.
     audits = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found = super().get_queryset(request)
+        return found if found.ordered else found.order_by("-pk")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return KeysetChangeList
 
-    def get_sortable_by(self, request: HttpRequest) -> Sequence[str]:
+    def get_sortable_by(self, request: HttpRequest) -> tuple[()]:
         return ()
 
     def get_list_filter(self, request: HttpRequest) -> Any:
@@ -212,9 +216,10 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Choices are chosen, not made, in another thing's form."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget = getattr(field, "widget", None)
         for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
-            if hasattr(getattr(field, "widget", None), name):
-                setattr(field.widget, name, False)
+            if hasattr(widget, name):
+                setattr(widget, name, False)
         return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -236,7 +241,7 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
         return (*excluded, "workspace") if only_one else excluded
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
         ids = workspace_ids(request, self.add_role or self.change_role)
         preset = ids[0] if obj is None and len(roles_of(request)) == 1 and ids else None
         return type(form.__name__, (form,), {"request": request, "preset_workspace_id": preset})

@@ -18,9 +18,12 @@ from workspaces.roles import Role
 if TYPE_CHECKING:
     from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 
+    _DjangoUserAdmin = DjangoUserAdmin[User]
     _NewUser = UserCreationForm[User]
     _KnownUser = UserChangeForm[User]
 else:
+    _DjangoUserAdmin = DjangoUserAdmin
+
     from unfold.forms import UserChangeForm as _KnownUser
     from unfold.forms import UserCreationForm as _NewUser
 
@@ -56,7 +59,7 @@ class KnownUserForm(_KnownUser):
 
 
 @admin.register(User)
-class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
+class UserAdmin(ScopedModelAdmin, _DjangoUserAdmin):
     form = KnownUserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -73,8 +76,8 @@ class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        found = User.objects.all()
-        if request.user.is_superuser:  # type: ignore[union-attr]
+        found = User.objects.order_by("-pk")
+        if request.user.is_superuser:
             return found
         ids = workspace_ids(request, Role.ADMIN)
         member = Membership.objects.filter(user=OuterRef("pk"), workspace_id__in=ids)
@@ -82,7 +85,7 @@ class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
 
     def _may(self, request: HttpRequest, obj: Any, role: Role) -> bool:
         """Another workspace's person, or a superuser, can't be taken over by an admin of this one."""
-        if request.user.is_superuser:  # type: ignore[union-attr]
+        if request.user.is_superuser:
             return True
         administered = set(workspace_ids(request, Role.ADMIN))
         if not isinstance(obj, User) or not administered:
@@ -95,7 +98,7 @@ class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
         return not isinstance(obj, User) or self._belongs_here_alone(request, obj)
 
     def _belongs_here_alone(self, request: HttpRequest, user: User) -> bool:
-        if request.user.is_superuser:  # type: ignore[union-attr]
+        if request.user.is_superuser:
             return True
         theirs = set(user.memberships.values_list("workspace_id", flat=True))
         return not user.is_superuser and theirs <= set(workspace_ids(request, Role.ADMIN))
@@ -103,7 +106,7 @@ class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.add_fieldsets
-        rights = ("is_active", "is_superuser") if request.user.is_superuser else ("is_active",)  # type: ignore[union-attr]
+        rights = ("is_active", "is_superuser") if request.user.is_superuser else ("is_active",)
         return (
             (None, {"fields": ("username", "first_name", "last_name", "email", "password")}),
             ("May", {"fields": rights, "description": "What they may do in a workspace is their membership."}),
@@ -112,7 +115,7 @@ class UserAdmin(ScopedModelAdmin, DjangoUserAdmin):  # type: ignore[misc]
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["form"] = self.add_form
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         obj.is_staff = True

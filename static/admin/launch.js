@@ -5,6 +5,8 @@ const form = document.getElementById("launch");
 const whole = new Intl.NumberFormat("en");
 let asked = 0;
 let timer = null;
+// Whom the message is shown as: a test send without a chosen contact shows the same.
+let shownAs = "";
 
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -49,8 +51,10 @@ for (const find of form.querySelectorAll("[data-find]")) {
 
 // Review and preview
 
-async function post(url) {
-  const response = await fetch(url, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+async function post(url, extra = {}) {
+  const body = new FormData(form);
+  for (const [name, value] of Object.entries(extra)) body.set(name, value);
+  const response = await fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }
@@ -150,6 +154,7 @@ function drawPreview(answer) {
   else if (sample) {
     who.textContent = `As ${sample.external_id || sample.address} gets it.`;
     content = sample.content;
+    shownAs = sample.external_id || sample.address || "";
   } else who.textContent = "With the template's sample values.";
   const parts = [];
   if ((answer.contact || !sample) && answer.preview.missing.length) {
@@ -204,7 +209,7 @@ async function sendTest(button) {
   button.disabled = true;
   place.replaceChildren(element("p", "v-quiet", "Sending…"));
   try {
-    const answer = await post(form.dataset.testUrl);
+    const answer = await post(form.dataset.testUrl, { contact: form.elements.contact.value || shownAs });
     place.replaceChildren(...answer.results.map((one) => element("p", one.ok ? "v-good" : "v-bad", [one.address, one.message].filter(Boolean).join(": "))));
   } catch {
     place.replaceChildren(element("p", "v-bad", "Volley did not answer. Try again."));
