@@ -99,6 +99,3 @@ class CampaignForm(ScopedModelForm):
         chosen = [app.app_id for app in self.cleaned_data["apps"]]
         had = app_ids_of([self.instance]).get(self.instance.pk, []) if self.instance.pk else []
         return [app_id for app_id in had if app_id in chosen] + [app_id for app_id in chosen if app_id not in had]
-
-    def save_m2m(self) -> None:
-        """The service has linked apps and tags."""

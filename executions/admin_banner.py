@@ -7,7 +7,7 @@ from executions.heartbeat import silent_components
 
 KEPT_SECONDS = 5.0
 
-_NAMES = {"worker": "The worker", "beat": "Beat", "valkey": "Valkey"}
+_NAMES = {"worker": "the worker", "beat": "beat", "valkey": "Valkey"}
 _lock = threading.Lock()
 _kept: tuple[float, tuple[str, ...]] = (-KEPT_SECONDS, ())
 

@@ -37,10 +37,13 @@ class ScopedModelForm(_ModelForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         chosen = cleaned.get("workspace")
         workspace_id = chosen.pk if chosen is not None else getattr(self.instance, "workspace_id", None)
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):
             if workspace_id is not None and crosses_workspaces(value, workspace_id):
                 self.add_error(name, "This belongs to another workspace.")
         return cleaned
+
+    def save_m2m(self) -> None:
+        """Nothing, in a form that a service saves; where Django saves, it puts its own in this place."""
 
 
 def crosses_workspaces(value: Any, workspace_id: int) -> bool:

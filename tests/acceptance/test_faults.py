@@ -102,7 +102,7 @@ def test_unsubscribing_mid_campaign_holds_back_whoever_is_not_yet_in_a_chunk(
     reached = next(iter(slow_relay.recipients()))
     _unsubscribe(slow_relay.message(reached)["List-Unsubscribe"].strip("<>"))
     waiting = min(_addresses(workspace) - set(slow_relay.recipients()))
-    client.ok("POST", "/api/v1/suppressions", {"type": "email", "value": waiting})
+    client.ok("POST", "/api/v1/suppressions", {"suppressions": [{"type": "email", "value": waiting}]})
     client.ok("POST", f"/api/v1/executions/{execution_id}/resume", {})
     done = client.wait_for(execution_id)
     assert waiting not in slow_relay.recipients()
