@@ -26,6 +26,8 @@ PROBE_CHUNK = 10
 SMALLEST_CHUNK = 20
 TURN_SECONDS = 1.0
 ROUND_SECONDS = 0.5
+# After a slow round the execution's state is looked at again: somebody may have paused it.
+STALE_SECONDS = 0.1
 LONGEST_ROUND_SECONDS = 8.0
 SHORTEST_WAIT_SECONDS = 0.2
 RECONNECT_PAUSE_SECONDS = 0.5
@@ -93,7 +95,8 @@ class BatchWork:
         self._refusal: str | None = None
         self._probing = lane.provider.probing
         self._settled = 0
-        self._lease_ends = self._loop.time() + LEASE_SECONDS
+        self._looked_at = self._loop.time()
+        self._lease_ends = self._looked_at + LEASE_SECONDS
         self.stopped = False
 
     async def run(self) -> bool:
@@ -125,6 +128,8 @@ class BatchWork:
             if self._refusal is not None:
                 break
             self._adapt(len(messages))
+            if self._loop.time() - self._looked_at > STALE_SECONDS:
+                state = await self._turn(want=0)
         self.stopped |= state != State.RUNNING
         if not window.finished:
             await self._turn(want=0, leave=True)
@@ -164,6 +169,7 @@ class BatchWork:
                     await asyncio.sleep(RECONNECT_PAUSE_SECONDS)
                     continue
                 self._lease_ends = begun + LEASE_SECONDS
+                self._looked_at = self._loop.time()
                 return state
 
     async def _send(self, messages: list[Message]) -> None:

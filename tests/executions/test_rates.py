@@ -1,9 +1,9 @@
 import asyncio
+import time
 
 import pytest
 from pytest_django import Settings
 
-from executions import rates
 from executions.breaker import Available
 from executions.rates import Rates, _LocalBucket
 from executions.states import State
@@ -64,7 +64,7 @@ def test_where_redis_is_silent_each_process_takes_its_share(
 
 def test_a_bucket_holds_no_more_than_a_second_of_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(rates.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     bucket = _LocalBucket()
     assert bucket.take(10, 5) == (0, 0.1)
     now[0] += 60

@@ -1,11 +1,14 @@
 """A real worker: nothing of Celery, Redis, PostgreSQL or the operating system is played."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
-from executions.enqueue import enqueue_plan
-from executions.models import Execution
+from common.authorship import SYSTEM
+from executions.control import cancel, pause, resume
+from executions.enqueue import enqueue_drain, enqueue_plan
+from executions.models import Batch, Execution
 from executions.states import State
 from providers.models import Provider, SandboxMessage
 from tests.executions.rows import ledger, make_execution
@@ -57,3 +60,40 @@ def test_workers_killed_in_the_middle_lose_nobody_and_double_nobody(celery_worke
     sent_to = Counter(handed_over.values_list("delivery_id", flat=True))
     assert max(sent_to.values()) == 1
     assert outcomes["sent"] <= len(sent_to) <= outcomes["sent"] + outcomes["unknown"]
+
+
+def test_pausing_and_resuming_under_load_loses_nobody_and_doubles_nobody(celery_worker: CeleryWorker) -> None:
+    workspace = make_workspace()
+    Provider.objects.filter(workspace=workspace).update(config={"latency_ms": 60})
+    people = make_contacts(workspace, 1200)
+    execution = make_execution(workspace)
+    enqueue_plan(execution.pk)
+    handed_over = SandboxMessage.objects.filter(execution_id=execution.pk)
+    target: dict[str, Any] = {"execution_id": execution.pk, "workspace_id": workspace.pk, "actor": SYSTEM}
+    for goal in (50, 300, 600):
+        wait_for(lambda goal=goal: handed_over.count() >= goal, f"{goal} messages")  # type: ignore[misc]
+        pause(**target)
+        wait_for(lambda: not Batch.objects.filter(execution=execution, lease_token__isnull=False).exists(), "paused")
+        count = handed_over.count()
+        assert count < len(people)
+        resume(**target)
+    enqueue_drain(execution.pk)
+    wait_for(lambda: ended(execution), "finished")
+    assert Counter(outcome for *_, outcome, _reason in ledger(execution)) == {"sent": 1200}
+    assert max(Counter(handed_over.values_list("delivery_id", flat=True)).values()) == 1
+
+
+def test_cancelling_under_load_gives_everyone_a_row(celery_worker: CeleryWorker) -> None:
+    workspace = make_workspace()
+    Provider.objects.filter(workspace=workspace).update(config={"latency_ms": 60})
+    make_contacts(workspace, 1500)
+    execution = make_execution(workspace)
+    enqueue_plan(execution.pk)
+    handed_over = SandboxMessage.objects.filter(execution_id=execution.pk)
+    wait_for(handed_over.exists, "a message")
+    cancel(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    wait_for(lambda: ended(execution), "cancelled")
+    outcomes = Counter((outcome, reason) for *_, outcome, reason in ledger(execution))
+    assert execution.state == State.CANCELLED and execution.size == 1500
+    assert set(outcomes) == {("sent", None), ("skipped", "cancelled")}
+    assert outcomes["sent", None] == handed_over.count()
