@@ -1,6 +1,5 @@
 """Who a call names, in memory: rows are applied one after another, as if each had been a call of its own. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """`id` is None until a new one is written."""
+    """`id` is None until a new one is written; `order` is then its place among the new."""
 
     id: int | None
     external_id: str | None
@@ -30,6 +29,7 @@ class Person:
     timezone: str = ""
     temporary: bool = False
     packed: bytes = b"{}"
+    order: int = 0
     changed: bool = False
     addresses: "dict[AddressKey, KnownAddress]" = field(default_factory=dict)
 
@@ -55,6 +55,7 @@ class People:
     temporary: bool
     create_missing: bool
     attributes_mode: str
+    existing: list[Person] = field(default_factory=list)
     by_external_id: dict[str, Person] = field(default_factory=dict)
     by_address: dict[AddressKey, Person] = field(default_factory=dict)
     tokens: dict[tuple[int, str], KnownAddress] = field(default_factory=dict)
@@ -62,13 +63,10 @@ class People:
     added: list[KnownAddress] = field(default_factory=list)
     resubscribed: set[AddressKey] = field(default_factory=set)
 
-    def everyone(self) -> Iterable[Person]:
-        seen = {id(one): one for one in (*self.by_external_id.values(), *self.by_address.values())}
-        return seen.values()
-
     def changed_addresses(self) -> list[KnownAddress]:
-        known = {id(one): one for person in self.everyone() for one in person.addresses.values()}
-        return [one for one in known.values() if one.changed and one.id is not None]
+        everyone = (*self.existing, *self.created)
+        known = [one for person in everyone for one in person.addresses.values()]
+        return [one for one in known if one.changed and one.id is not None]
 
     def apply(self, row: ContactRow) -> tuple[Person, Verdict]:
         """Raises BadValue, having changed nothing, when the row can't be applied."""
@@ -76,7 +74,9 @@ class People:
         if person is None and not self.create_missing:
             raise BadValue("not_found", "This workspace has no such contact.", field=_naming_field(row))
         is_new = person is None
-        person = person or Person(id=None, external_id=row.external_id, temporary=self.temporary)
+        person = person or Person(
+            id=None, external_id=row.external_id, temporary=self.temporary, order=len(self.created)
+        )
         changed = self._describe(person, row)
         if is_new:
             self._enter(person, row)
@@ -94,8 +94,6 @@ class People:
         self.created.append(person)
         if row.external_id is not None:
             self.by_external_id[row.external_id] = person
-        else:
-            self.by_address[row.identifying] = person
 
     def _describe(self, person: Person, row: ContactRow) -> bool:
         """Attributes first: they alone can be refused."""
@@ -169,7 +167,14 @@ class People:
             self.tokens[(app, value)] = known
             self.by_address[known.key] = person
         else:
-            self.by_address.setdefault(known.key, person)
+            # Of several with one address the oldest is named, as the next call would find it.
+            named = self.by_address.setdefault(known.key, person)
+            if self._age(person) < self._age(named):
+                self.by_address[known.key] = person
+
+    def _age(self, person: Person) -> tuple[bool, int]:
+        """Ids grow with age, and new people get theirs in the order of their making."""
+        return (True, person.order) if person.id is None else (False, person.id)
 
     def _consent(self, known: KnownAddress, row: AddressRow) -> bool:
         if row.consent is None or not may_change(known, row):

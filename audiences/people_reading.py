@@ -37,6 +37,7 @@ def read_people(workspace_id: int, rows: Sequence[ContactRow], people: People) -
     by_address = _find_addresses(workspace_id, list({row.identifying for row in rows if row.external_id is None}))
     persons = _lock_contacts({*by_external_id.values(), *by_address.values()})
     _lock_addresses(rows, persons, people)
+    people.existing.extend(persons.values())
     # A contact deleted between finding and locking is gone, so its row makes a new one.
     people.by_external_id.update({key: persons[pk] for key, pk in by_external_id.items() if pk in persons})
     people.by_address.update({key: persons[pk] for key, pk in by_address.items() if pk in persons})

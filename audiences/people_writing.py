@@ -11,9 +11,8 @@ from audiences.people import KnownAddress, People, Person
 
 def write_people(workspace_id: int, people: People) -> None:
     """Gives new people their ids."""
-    existing = [one for one in people.everyone() if one.id is not None]
     _insert_contacts(workspace_id, people.created)
-    _update_contacts([one for one in existing if one.changed])
+    _update_contacts([one for one in people.existing if one.changed])
     _insert_addresses(workspace_id, people.added)
     _update_addresses(people.changed_addresses())
     _lift_unsubscriptions(workspace_id, people)

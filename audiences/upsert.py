@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
+from psycopg import errors
 
 from audiences.bad_value import BadValue
 from audiences.contact_rows import ContactRow, parse_row
@@ -72,9 +73,9 @@ def upsert_contacts(
                 write_memberships(workspace_id=workspace_id, contact_ids=named, list_ids=list_ids, upload_id=upload_id)
             report.rejected = sorted([*rejected, *report.rejected], key=lambda one: one.index)
             return report
-        except IntegrityError:
-            # Somebody made the same contact by another way than an upsert; it can be read now.
-            if not left:
+        except (IntegrityError, OperationalError) as error:
+            # Somebody made the same contact, or locked an address, by another way than an upsert.
+            if not left or not isinstance(error.__cause__, errors.IntegrityError | errors.DeadlockDetected):
                 raise
     raise AssertionError("unreachable")
 

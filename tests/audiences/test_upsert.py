@@ -272,3 +272,15 @@ def test_attributes_that_grow_too_large_by_merging_are_refused_and_the_old_ones_
 
 def test_nothing_at_all_is_fine(upsert: Upsert) -> None:
     assert counts(upsert()) == (0, 0, 0, 0)
+
+
+def test_a_person_whose_address_an_older_one_gets_in_the_same_call_is_still_written(upsert: Upsert) -> None:
+    upsert({"external_id": "older"}, {"email": "a@example.test"})
+    report = upsert(
+        {"email": "a@example.test", "attributes": {"a": 1}},
+        {"external_id": "older", "email": "a@example.test"},
+        {"email": "a@example.test", "attributes": {"b": 1}},
+    )
+    assert counts(report) == (0, 3, 0, 0)
+    assert Contact.objects.get(external_id=None).attributes == {"a": 1}
+    assert attributes_of("older") == {"b": 1}
