@@ -14,7 +14,7 @@ from audiences.admin_uploads import UploadAdmin
 from audiences.lists import archive_list
 from audiences.models import Address, Contact, List, ListMembership, Suppression
 from audiences.suppressions import remove_suppression
-from workspaces.admin_scope import ScopedModelAdmin, ScopedTabularInline, actor_of, workspace_ids
+from workspaces.admin_scope import ScopedModelAdmin, ScopedTabularInline, ServiceModelAdmin, actor_of, workspace_ids
 from workspaces.roles import Role
 
 __all__ = ["ContactAdmin", "ListAdmin", "SuppressionAdmin", "UploadAdmin"]
@@ -97,9 +97,8 @@ class ContactAdmin(ScopedModelAdmin):
 
 
 @admin.register(List)
-class ListAdmin(ScopedModelAdmin):
+class ListAdmin(ServiceModelAdmin):
     form = ListForm
-    audits = False
     list_display = ("name", "description", "members", "workspace", "made_by", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("name",)
@@ -107,7 +106,7 @@ class ListAdmin(ScopedModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[List]:
         found = super().get_queryset(request).filter(archived_at__isnull=True)
-        counted: QuerySet[List] = found.annotate(counted=RawSQL(_MEMBERS, [COUNTED + 1]))
+        counted: QuerySet[List] = found.annotate(counted=RawSQL(_MEMBERS, [COUNTED + 1]))  # noqa: S611
         return counted
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -124,13 +123,6 @@ class ListAdmin(ScopedModelAdmin):
         shown = f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
         return format_html('<a class="v-link" href="/admin/audiences/contact/?list={}">{}</a>', row.pk, shown)
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> List:
-        saved: List = form.instance
-        return saved
-
-    def save_model(self, request: HttpRequest, obj: List, form: Any, change: bool) -> None:
-        """The form's service has saved it."""
-
     @admin.action(description="Archive", permissions=["change"])
     def archive_selected(self, request: HttpRequest, queryset: QuerySet[List]) -> None:
         allowed = queryset.filter(workspace_id__in=workspace_ids(request, Role.EDITOR)).order_by("pk")
@@ -141,9 +133,8 @@ class ListAdmin(ScopedModelAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ScopedModelAdmin):
+class SuppressionAdmin(ServiceModelAdmin):
     form = SuppressionForm
-    audits = False
     can_change = False
     can_delete = True
     list_display = ("value", "type", "reason", "source", "workspace", "created_at")
@@ -156,13 +147,6 @@ class SuppressionAdmin(ScopedModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()
         return (queryset.filter(value__in={term, term.lower()}) if term else queryset), False
-
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Suppression:
-        saved: Suppression = form.instance
-        return saved
-
-    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        """The form's service has saved it."""
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         remove_suppression(suppression_id=obj.pk, workspace_id=obj.workspace_id, actor=actor_of(request))

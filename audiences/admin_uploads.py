@@ -15,7 +15,7 @@ from audiences.models import List, Upload, UploadState
 from audiences.uploads import create_upload
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404, workspaces_of
+from workspaces.admin_scope import ServiceModelAdmin, actor_of, get_scoped_object_or_404, workspaces_of
 from workspaces.models import Workspace
 from workspaces.roles import Role
 
@@ -59,10 +59,9 @@ class UploadForm(ScopedModelForm):
 
 
 @admin.register(Upload)
-class UploadAdmin(ScopedModelAdmin):
+class UploadAdmin(ServiceModelAdmin):
     form = UploadForm
     can_change = False
-    audits = False
     list_display = ("name", "shown_state", "rows_read", "created", "updated", "rejected", "made_by", "created_at")
     list_filter = ("state",)
     search_fields = ("name",)
@@ -107,10 +106,6 @@ class UploadAdmin(ScopedModelAdmin):
             raise Http404
         name = f"rejected-{upload.pk}.{str(upload.rejected_file.name).rpartition('.')[2]}"
         return FileResponse(upload.rejected_file.open("rb"), as_attachment=True, filename=name)
-
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Upload:
-        saved: Upload = form.instance
-        return saved
 
     def save_model(self, request: HttpRequest, obj: Upload, form: Any, change: bool) -> None:
         """The form's service has saved it; the import may begin once that is certain."""

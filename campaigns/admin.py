@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from campaigns.admin_form import CampaignForm
 from campaigns.models import Campaign, CampaignState
 from campaigns.services import archive_campaign
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, workspace_ids
+from workspaces.admin_scope import ServiceModelAdmin, actor_of, workspace_ids
 from workspaces.roles import Role
 
 
@@ -55,9 +55,8 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ScopedModelAdmin):
+class CampaignAdmin(ServiceModelAdmin):
     form = CampaignForm
-    audits = False
     list_display = ("name_or_number", "type", "template", "tag_list", "made_by", "updated_at", "launch_link")
     list_display_links = ("name_or_number",)
     list_filter = ("type", StateFilter, TagFilter)
@@ -100,16 +99,6 @@ class CampaignAdmin(ScopedModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         archived = isinstance(obj, Campaign) and obj.state == CampaignState.ARCHIVED
         return not archived and super().has_change_permission(request, obj)
-
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Campaign:
-        saved: Campaign = form.instance
-        return saved
-
-    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
-        """The form's service has saved it."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """The form's service has linked apps and tags."""
 
     def response_add(self, request: HttpRequest, obj: Campaign, post_url_continue: Any = None) -> HttpResponse:
         if {"_continue", "_addanother", "_popup"} & request.POST.keys():

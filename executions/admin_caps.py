@@ -14,7 +14,7 @@ from executions.cap_rules import CapFields, create_cap, delete_cap, update_cap
 from executions.cap_words import short_window
 from executions.models import FrequencyCap
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, workspace_ids
+from workspaces.admin_scope import ServiceModelAdmin, actor_of, workspace_ids
 from workspaces.roles import Role
 
 
@@ -64,21 +64,13 @@ class FrequencyCapForm(ScopedModelForm):
 
 
 @admin.register(FrequencyCap)
-class FrequencyCapAdmin(ScopedModelAdmin):
+class FrequencyCapAdmin(ServiceModelAdmin):
     form = FrequencyCapForm
     change_role = Role.ADMIN
-    audits = False
     can_delete = True
     list_display = ("__str__", "type", "tag", "workspace", "made_by")
     list_select_related = ("workspace",)
     fields = ("max", "window", "type", "tag")
-
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> FrequencyCap:
-        saved: FrequencyCap = form.instance
-        return saved
-
-    def save_model(self, request: HttpRequest, obj: FrequencyCap, form: Any, change: bool) -> None:
-        """The form's service has saved it."""
 
     def delete_model(self, request: HttpRequest, obj: FrequencyCap) -> None:
         delete_cap(cap_id=obj.pk, workspace_id=obj.workspace_id, actor=actor_of(request))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ScopedModelAdmin, actor_of
+from workspaces.admin_scope import ServiceModelAdmin, actor_of
 from workspaces.keys import NewKey, create_api_key, revoke_api_key
 from workspaces.models import ApiKey
 from workspaces.roles import Role, Scope
@@ -49,11 +49,10 @@ class ApiKeyForm(ScopedModelForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ScopedModelAdmin):
+class ApiKeyAdmin(ServiceModelAdmin):
     form = ApiKeyForm
     view_role = change_role = Role.ADMIN
     can_change = False
-    audits = False
     list_display = ("name", "prefix", "workspace", "state", "last_used_at", "made_by")
     list_select_related = ("workspace",)
     actions = ("revoke_selected",)
@@ -88,12 +87,7 @@ class ApiKeyAdmin(ScopedModelAdmin):
     def shown_scopes(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    def save_form(self, request: HttpRequest, form: Any, change: bool) -> ApiKey:
-        made: ApiKey = form.instance
-        return made
-
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """The form's service has saved it."""
         request._volley_plain_key = form.made.plain  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:

@@ -179,7 +179,7 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = NoCountPaginator
     ordering = ("-pk",)
-    object_history_template: Any = "volley/history.html"
+    object_history_template = "volley/history.html"
     # False where the services called write the audit trail themselves.
     audits = True
 
@@ -305,6 +305,21 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
                 object_name=str(obj),
                 details=_changed_fields(message),
             )
+
+
+class ServiceModelAdmin(ScopedModelAdmin):
+    """A page whose form saves through a service, which writes the audit trail too: nothing is left to save here."""
+
+    audits = False
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form's service has saved it."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The form's service has linked what belongs to it."""
 
 
 class ScopedTabularInline(_Scoped, _TabularInline):

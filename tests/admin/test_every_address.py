@@ -1,4 +1,4 @@
-"""A walk over every address of the admin as staff of another workspace: nothing is told, nothing changes, nothing breaks."""
+"""A walk over every address of the admin as staff of another workspace: nothing is told, changed or broken."""
 
 import itertools
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_visitor_is_sent_to_sign_in(address: Address) -> None:
 
 def _actions() -> list[tuple[str, str]]:
     return [
-        (model._meta.label_lower, name)
+        (model._meta.label_lower, str(name))
         for model, page in admin.site._registry.items()
         for name in ("delete_selected", *(page.actions or ()))
     ]

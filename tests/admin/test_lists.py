@@ -24,7 +24,8 @@ def _queries(client: Client, path: str) -> list[str]:
         connection,
     ) as captured:
         assert client.get(path).status_code == 200
-    return [query["sql"] for query in captured.captured_queries]
+    # The banner's query is asked once in some seconds, by whoever comes first.
+    return [query["sql"] for query in captured.captured_queries if "heartbeat" not in query["sql"]]
 
 
 @pytest.mark.parametrize("label", sorted(model._meta.label_lower for model in admin.site._registry))
