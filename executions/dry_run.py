@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -12,7 +13,16 @@ from campaigns.models import Campaign, OnCap
 from common.authorship import SYSTEM
 from executions.classify import Scope
 from executions.content import Content, compile_content, contact_field
-from executions.dry_run_pages import Candidate, Rule, capped_contacts, count_contacts, count_rest, read_page, rules_of
+from executions.dry_run_pages import (
+    Candidate,
+    Rest,
+    Rule,
+    capped_contacts,
+    count_contacts,
+    count_rest,
+    read_page,
+    rules_of,
+)
 from executions.dry_run_problems import launch_problems
 from executions.launch import Launched, freeze
 from executions.launch_checks import database_time
@@ -24,8 +34,8 @@ from executions.states import FailReason, SkipReason
 from templates_registry.liquid import MissingVariable, TemplateError
 
 BUDGET_SECONDS = 8.0
-# Part of the budget after which nobody more is rendered, so that the rest can still be counted.
-RENDERING_SHARE = 0.5
+# Part of the budget after which the rest is counted before anybody more is rendered.
+UNCOUNTED_SHARE = 0.2
 PAGE_CONTACTS = 5_000
 SAMPLES = 3
 
@@ -47,6 +57,13 @@ class Forecast:
     def size(self) -> int:
         return self.would_send + sum(self.skipped.values())
 
+    @property
+    def missing_share(self) -> float:
+        """Of those who were rendered."""
+        missing = sum(self.missing.values())
+        rendered = self.would_send + self.skipped[SkipReason.FREQUENCY_CAP.value] + missing
+        return missing / rendered if rendered else 0.0
+
 
 def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float = BUDGET_SECONDS) -> dict[str, Any]:
     """The wire shape. Refuses what `launch` refuses, except that it may be asked of a campaign that was executed."""
@@ -63,7 +80,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     scope, rules = scope_of(execution), rules_of(execution)
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
-    forecast = _forecast(scope, execution, content, rules, until=until, budget_seconds=budget_seconds)
+    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(budget_seconds=budget_seconds)
     version = execution.template_version
     return {
         "status": "success",
@@ -99,23 +116,46 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
 _SKIPPED = (*SkipReason.values, FailReason.RENDER_ERROR.value)
 
 
-def _forecast(
-    scope: Scope, execution: Execution, content: Content, rules: Sequence[Rule], *, until: int, budget_seconds: float
-) -> Forecast:
-    """Everybody is rendered while the budget lasts; whoever is left is counted, their missing variables estimated."""
-    forecast, links = Forecast(), reserved_links(content)
-    stop_rendering = monotonic() + budget_seconds * RENDERING_SHARE
-    after: int | None = 0
-    while after is not None and monotonic() < stop_rendering:
-        page = read_page(scope, after=after, until=until, limit=PAGE_CONTACTS)
-        forecast.contacts += page.contacts
-        forecast.skipped.update(page.ruled_out)
-        fit = [one for one in page.candidates if _renders(content, one, links, forecast)]
-        _count_sendable(forecast, execution, fit, capped_contacts(execution.workspace_id, rules, _contacts(fit)))
-        after = page.last
-    if after is not None:
-        _estimate_rest(forecast, scope, execution, rules, after=after, until=until)
-    return forecast
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """What is the same for every page."""
+
+    scope: Scope
+    execution: Execution
+    content: Content
+    rules: Sequence[Rule]
+    until: int
+
+    def render(self, forecast: Forecast, *, after: int, stop: float) -> int | None:
+        """Pages from `after` until everybody is rendered (None), or it is `stop` (the last contact)."""
+        links = reserved_links(self.content)
+        last: int | None = after
+        while last is not None and monotonic() < stop:
+            page = read_page(self.scope, after=last, until=self.until, limit=PAGE_CONTACTS)
+            forecast.contacts += page.contacts
+            forecast.skipped.update(page.ruled_out)
+            fit = [one for one in page.candidates if _renders(self.content, one, links, forecast)]
+            capped = capped_contacts(self.scope.workspace_id, self.rules, _contacts(fit))
+            _count_sendable(forecast, self.execution, fit, capped)
+            last = page.last
+        return last
+
+    def forecast(self, *, budget_seconds: float) -> Forecast:
+        """Everybody is rendered while the budget lasts. Where that may not be enough, the rest is first counted
+        without rendering, so that there is an answer in time."""
+        started = monotonic()
+        rendered = Forecast()
+        last = self.render(rendered, after=0, stop=started + budget_seconds * UNCOUNTED_SHARE)
+        if last is None:
+            return rendered
+        counted = deepcopy(rendered)
+        rest = count_rest(self.scope, self.rules, after=last, until=self.until)
+        if self.render(rendered, after=last, stop=started + budget_seconds) is None:
+            return rendered
+        _estimate(counted, rest, missing_share=rendered.missing_share, defer=self.execution.on_cap == OnCap.DEFER)
+        counted.missing, counted.render_errors = rendered.missing, rendered.render_errors
+        counted.samples = rendered.samples
+        return counted
 
 
 def _contacts(candidates: Sequence[Candidate]) -> set[int]:
@@ -153,23 +193,18 @@ def _count_sendable(
             forecast.samples.append(one)
 
 
-def _estimate_rest(
-    forecast: Forecast, scope: Scope, execution: Execution, rules: Sequence[Rule], *, after: int, until: int
-) -> None:
-    """What planning and caps rule out is counted; what rendering would is taken to be as frequent as it was."""
+def _estimate(forecast: Forecast, rest: Rest, *, missing_share: float, defer: bool) -> None:
+    """What planning and caps rule out is counted; missing variables are taken to be as frequent as they were."""
+    capped = sum(rest.by_rule.values())
+    missing = round(rest.sendable * missing_share)
     forecast.exact = False
-    rendered = forecast.would_send + forecast.skipped[SkipReason.FREQUENCY_CAP.value] + sum(forecast.missing.values())
-    contacts, by_reason, by_rule = count_rest(scope, rules, after=after, until=until)
-    sendable, capped = by_reason.pop("", 0), sum(by_rule.values())
-    share = sum(forecast.missing.values()) / rendered if rendered else 0.0
-    missing = round(sendable * share)
-    forecast.contacts += contacts
-    forecast.skipped.update(by_reason)
+    forecast.contacts += rest.contacts
+    forecast.skipped.update(rest.ruled_out)
     forecast.skipped[SkipReason.MISSING_VARIABLE.value] += missing
-    forecast.capped.update(by_rule)
-    deferred = capped if execution.on_cap == OnCap.DEFER else 0
-    forecast.skipped[SkipReason.FREQUENCY_CAP.value] += capped - deferred
-    forecast.would_send += sendable - missing + deferred
+    forecast.capped.update(rest.by_rule)
+    if not defer:
+        forecast.skipped[SkipReason.FREQUENCY_CAP.value] += capped
+    forecast.would_send += rest.sendable - missing + (capped if defer else 0)
 
 
 def _excluded(scope: Scope, forecast: Forecast, until: int) -> int:

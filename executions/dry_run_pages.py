@@ -39,6 +39,15 @@ class PageRead:
     candidates: list[Candidate]
 
 
+class Rest(NamedTuple):
+    """Contacts, and their recipients: without rendering, so some of the `sendable` may lack a variable."""
+
+    contacts: int
+    sendable: int
+    ruled_out: Counter[str]
+    by_rule: Counter[int]
+
+
 class Rule(NamedTuple):
     """A cap that the messages fall under; `others` are the kinds of use that do not count for it."""
 
@@ -80,10 +89,7 @@ def read_page(scope: Scope, *, after: int, until: int, limit: int) -> PageRead:
     return PageRead(contacts, seen if contacts == limit else None, ruled_out, candidates)
 
 
-def count_rest(
-    scope: Scope, rules: Sequence[Rule], *, after: int, until: int
-) -> tuple[int, Counter[str], Counter[int]]:
-    """Contacts, recipients by reason (`""` for those not ruled out) and capped ones by rule: without rendering."""
+def count_rest(scope: Scope, rules: Sequence[Rule], *, after: int, until: int) -> Rest:
     recipients = recipients_sql(scope, contacts_sql(scope, after=after, until=until), until=until)
     query = SQL("""
         WITH classified AS MATERIALIZED ({recipients}), capped AS ({capped})
@@ -94,15 +100,15 @@ def count_rest(
         recipients=recipients,
         capped=_capped_sql(scope.workspace_id, rules, SQL("SELECT contact_id FROM classified WHERE reason IS NULL")),
     )
-    contacts, by_reason, by_rule = 0, Counter[str](), Counter[int]()
+    contacts, ruled_out, by_rule = 0, Counter[str](), Counter[int]()
     for reason, rule, count in _rows(query):
         if reason is None:
             contacts = count
         elif rule is not None:
             by_rule[rule] += count
         else:
-            by_reason[reason] += count
-    return contacts, by_reason, by_rule
+            ruled_out[reason] += count
+    return Rest(contacts, ruled_out.pop("", 0), ruled_out, by_rule)
 
 
 def count_contacts(scope: Scope, audience: Mapping[str, Any], *, until: int) -> int:

@@ -281,7 +281,7 @@ def test_what_was_not_rendered_is_taken_to_be_like_what_was(
     monkeypatch.setattr(dry_runs, "PAGE_CONTACTS", 4)
     for place in range(12):
         make_contact(workspace, attributes={"first_name": "Ana"} if place % 2 else {})
-    moments = iter([0.0, 0.0, 100.0])
+    moments = iter([0.0, 0.0, 100.0, 100.0])
     monkeypatch.setattr("executions.dry_run.monotonic", lambda: next(moments))
     found = try_out(make_campaign(workspace), budget=10.0)
     assert (found["exact"], found["would_send"], found["skipped"]) == (False, 6, {"missing_variable": 6})
