@@ -29,11 +29,17 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     request = context["request"]
     set_rollback()
     error = as_domain_error(exc)
+    if error.status == 415:
+        error.detail = f"{error.detail} Send Content-Type: {_media_types(context['view'])}."
     if error.status >= 500:
         logger.error("%s %s failed", request.method, request.path, exc_info=exc)
     return Response(
         problem(error, request), status=error.status, content_type=CONTENT_TYPE, headers=dict(error.headers)
     )
+
+
+def _media_types(view: Any) -> str:
+    return " or ".join(parser.media_type for parser in view.parser_classes) if view else "application/json"
 
 
 def problem(error: DomainError, request: Any) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def _from_framework(exc: exceptions.APIException) -> DomainError:
     if isinstance(exc, exceptions.ParseError):
         return Unreadable(str(exc.detail))
     code, title = _FRAMEWORK.get(exc.status_code, ("internal_error", "Something went wrong on our side."))
-    error = _refusal(exc.status_code, code, title, str(exc.detail))
+    error = _refusal(exc.status_code, code, title, f"{exc.detail} {_REMEDIES.get(exc.status_code, '')}".strip())
     if challenge := getattr(exc, "auth_header", None):
         error.headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):
@@ -93,6 +99,12 @@ _FRAMEWORK = {
     406: ("not_acceptable", "This can't be answered in the format asked for."),
     415: ("unsupported_media_type", "The body has a media type that is not read here."),
     429: ("rate_limited", "Too many requests."),
+}
+
+
+_REMEDIES = {
+    405: "The Allow header names the methods that work.",
+    406: "Accept application/json.",
 }
 
 

@@ -11,6 +11,7 @@ from config.problem_pages import problem_index, problem_page
 from executions.admin_template_preview import template_preview
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}admin/favicon.svg")),
     path("healthz", healthz),
     path("healthz/", healthz),

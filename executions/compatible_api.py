@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 from campaigns.models import Campaign
 from campaigns.serializers import CampaignWrite
 from campaigns.services import campaign_errors, create_campaign
-from common.errors import DomainError, FieldError, Invalid
+from common.errors import FieldError, Invalid
 from common.fields import BIGINT
 from common.idempotency import idempotent
-from common.problems import as_domain_error, exception_handler
+from common.problems import exception_handler
 from common.schema import IDEMPOTENCY_KEY
 from common.serializers import read
 from executions import examples
@@ -170,18 +170,22 @@ def _renamed(invalid: Invalid, names: Mapping[str, str], *, known: bool) -> Inva
 def _explain(exc: Exception, context: dict[str, Any]) -> Response:
     """The native answer's status and headers, with a body in this wire's words."""
     answer = exception_handler(exc, context)
-    error = as_domain_error(exc)
-    body = {"status": "error", "message": _message(error), "code": error.code}
+    problem: Any = answer.data
     headers = {name: value for name, value in answer.items() if name.lower() != "content-type"}
     return Response(
-        {**body, "errors": [each.as_wire() for each in error.errors]},
+        {
+            "status": "error",
+            "message": _message(problem),
+            "code": problem["code"],
+            "errors": problem.get("errors", []),
+        },
         status=answer.status_code,
         headers=headers,
         content_type="application/json",
     )
 
 
-def _message(error: DomainError) -> str:
-    if error.errors:
-        return " ".join(f"{each.field}: {each.message}" for each in error.errors)
-    return error.detail or error.title
+def _message(problem: Mapping[str, Any]) -> str:
+    if errors := problem.get("errors"):
+        return " ".join(f"{each['field']}: {each['message']}" for each in errors)
+    return str(problem["detail"] or problem["title"])

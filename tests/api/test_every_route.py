@@ -126,7 +126,9 @@ def test_a_body_that_is_too_large_is_refused(route: Route, method: str, workspac
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
 def test_a_media_type_that_is_not_read_is_refused(route: Route, method: str, workspace: Workspace, api: Api) -> None:
     path = route.filled(make_one_of_each(workspace, MARK))
-    assert api.request(method, path, b"<a/>", content_type="text/xml").status_code == 415
+    answer = api.request(method, path, b"<a/>", content_type="text/xml")
+    assert answer.status_code == 415
+    assert "Send Content-Type: " in answer.content.decode()
 
 
 STRANGE: list[Any] = [
