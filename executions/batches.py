@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
 
 
 async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal: str) -> Claim | None:
-    """One due batch that nobody holds; a cancelled execution's batches are due at once."""
+    """One due batch that nobody holds; a cancelled execution's are due at once, the ones set aside too."""
     token = uuid4()
     cursor = await connection.execute(
         SQL("""
@@ -47,8 +47,8 @@ async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal
         FROM executions_execution e
         WHERE e.id = b.execution_id AND e.state IN ('running', 'cancelling') AND b.id = (
             SELECT n.id FROM executions_batch n
-            WHERE n.execution_id = {execution} AND n.state = {open} AND n.lease_token IS NULL
-                AND (n.not_before <= clock_timestamp()
+            WHERE n.execution_id = {execution} AND n.state <> {closed} AND n.lease_token IS NULL
+                AND ((n.state = {open} AND n.not_before <= clock_timestamp())
                     OR (SELECT state FROM executions_execution WHERE id = {execution}) = {cancelling})
             ORDER BY n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state
@@ -58,6 +58,7 @@ async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal
             journal=Literal(journal),
             execution=Literal(execution_id),
             open=Literal(BatchState.OPEN.value),
+            closed=Literal(BatchState.CLOSED.value),
             cancelling=Literal(State.CANCELLING.value),
         )
     )

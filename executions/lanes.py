@@ -36,8 +36,9 @@ def open_lanes(execution_id: int) -> list[Turn]:
                 SELECT count(*) AS n FROM (
                     SELECT FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id
                     LEFT JOIN providers_provider p ON p.id = e.provider_id
-                    WHERE b.execution_id = {id} AND b.state = {open} AND b.lease_token IS NULL
-                        AND (e.state = 'cancelling' OR (e.state = 'running' AND b.not_before <= clock_timestamp()
+                    WHERE b.execution_id = {id} AND b.state <> {closed} AND b.lease_token IS NULL
+                        AND (e.state = 'cancelling' OR (e.state = 'running'
+                            AND b.state = {open} AND b.not_before <= clock_timestamp()
                             AND (p.unavailable_until IS NULL OR p.unavailable_until <= clock_timestamp())))
                     LIMIT {most}) d
             ), slots AS (
@@ -54,6 +55,7 @@ def open_lanes(execution_id: int) -> list[Turn]:
             """).format(
                 id=Literal(execution_id),
                 open=Literal(BatchState.OPEN.value),
+                closed=Literal(BatchState.CLOSED.value),
                 target=Literal(worker_processes()),
                 most=Literal(MAX_LANES),
             )

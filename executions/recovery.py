@@ -5,6 +5,7 @@ import logging
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
+import psycopg
 from django.db import connection
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Literal
@@ -19,6 +20,8 @@ from executions.runtime import Runtime
 from executions.states import BatchState
 from executions.window import Window
 from providers.contract import UNTOUCHED, Result, outcome_of
+from providers.mime_address import AddressError
+from templates_registry.liquid import TemplateError
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,9 @@ def recover(here: Runtime) -> None:
             done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
         except LeaseLost:
             logger.warning("batch %s was recovered by another", held.id)
+        except (psycopg.Error, TemplateError, AddressError):
+            # One that can't be recovered must not keep the others from it; the next sweep tries again.
+            logger.exception("batch %s of execution %s can't be recovered now", held.id, held.execution_id)
         finally:
             if dead is not None:
                 dead.close(remove=done)
@@ -105,6 +111,14 @@ async def _settle(
         "read" if dead else "not to be had",
     )
     await turn_chunk(database, prepared, window, leave=True, recovering=True)
+    await database.execute(_SAY_SET_ASIDE, [claim.id, BatchState.QUARANTINED.value])
+
+
+_SAY_SET_ASIDE = """
+    UPDATE executions_execution e SET state_reason = jsonb_build_object('code', 'batch_set_aside', 'retry_at', NULL,
+        'message', b.size - b.position || ' recipients are set aside: their batch crashed its worker three times.')
+    FROM executions_batch b WHERE e.id = b.execution_id AND e.state = 'running' AND b.id = %s AND b.state = %s
+"""
 
 
 def _fate(prepared: Prepared, claim: Claim, mark: int, now: float) -> Fate | None:

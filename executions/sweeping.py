@@ -86,9 +86,10 @@ def _with_due_batches() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM executions_execution e WHERE state IN ('running', 'cancelling') AND size IS NOT NULL"
-            " AND EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state = %s"
-            " AND b.lease_token IS NULL AND (b.not_before <= clock_timestamp() OR e.state = 'cancelling')) ORDER BY id",
-            [BatchState.OPEN.value],
+            " AND EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> %s"
+            " AND b.lease_token IS NULL AND (e.state = 'cancelling'"
+            " OR (b.state = %s AND b.not_before <= clock_timestamp()))) ORDER BY id",
+            [BatchState.CLOSED.value, BatchState.OPEN.value],
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -159,6 +159,11 @@ def test_a_batch_that_crashes_its_worker_three_times_is_set_aside(workspace: Wor
     assert Batch.objects.get(execution=execution).state == BatchState.QUARANTINED
     drain_all(execution)
     assert (execution.state, outcomes(execution)) == (State.RUNNING, [])
+    assert execution.state_reason and execution.state_reason["code"] == "batch_set_aside"
+    assert execution.state_reason["message"].startswith("2 recipients are set aside")
+    Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+    drain_all(execution)
+    assert (execution.state, counts(execution)) == (State.CANCELLED, {"skipped": 2})
 
 
 def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:

@@ -1,0 +1,84 @@
+"""Through the real SMTP adapter to a real receiver: what a relay's absence does to an execution."""
+
+import socket
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+
+from executions.models import Execution
+from executions.planning import plan
+from executions.states import State
+from providers.models import Kind, Provider
+from tests.executions.rows import make_execution
+from tests.executions.work import counts, deliver, drain_all
+from tests.factories import make_contacts, make_provider, make_workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Mailbox(MessageHandler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
+    def handle_message(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def port() -> int:
+    """Free, so that connecting to it is refused until somebody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def execution(port: int) -> Execution:
+    workspace = make_workspace(sandbox=False)
+    config = {"host": "127.0.0.1", "port": port, "security": "none", "connect_timeout": 1, "answer_timeout": 5}
+    make_provider(workspace, Kind.SMTP, type="email", name="relay", config=config, connections=2)
+    make_contacts(workspace, 20)
+    execution = make_execution(workspace)
+    plan(execution.pk)
+    return execution
+
+
+@pytest.fixture
+def mailbox(port: int) -> Iterator[Any]:
+    """`listen()` opens it."""
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    yield mailbox, controller.start
+    controller.stop(no_assert=True)
+
+
+def test_everyone_gets_one_mail(execution: Execution, mailbox: Any) -> None:
+    box, listen = mailbox
+    listen()
+    deliver(execution)
+    assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 20})
+    ids = [message["Message-ID"] for message in box.messages]
+    assert len(set(ids)) == len(ids) == 20
+    assert all(message_id.startswith(f"<{execution.pk}-") for message_id in ids)
+
+
+def test_a_relay_that_refuses_connections_is_waited_for_and_costs_no_attempt(
+    execution: Execution, mailbox: Any
+) -> None:
+    box, listen = mailbox
+    drain_all(execution)
+    assert (execution.state, counts(execution)) == (State.RUNNING, {})
+    assert execution.state_reason is not None
+    assert execution.state_reason["code"] == "provider_unavailable"
+    assert execution.state_reason["message"].startswith("relay: ")
+    listen()
+    Provider.objects.update(unavailable_until="2020-01-01T00:00:00Z")
+    drain_all(execution)
+    assert (execution.state, execution.state_reason) == (State.FINISHED, None)
+    assert counts(execution) == {"sent": 20} and len(box.messages) == 20
