@@ -12,6 +12,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from common.channels import Type
 from common.encryption import decrypt, encrypt
 from providers.contract import ConfigError, ProviderSettings
 from providers.email.smtp_config import Security
@@ -29,6 +30,11 @@ _CONFIG = ("host", "port", "security", "verify", "username")
 
 
 class ProviderForm(ScopedModelForm):
+    type = forms.ChoiceField(
+        required=False,
+        choices=[("", "Every type that its kind can send"), *Type.choices],
+        widget=UnfoldAdminSelectWidget(),
+    )
     host = forms.CharField(required=False, max_length=255, widget=UnfoldAdminTextInputWidget())
     port = forms.IntegerField(
         required=False, initial=587, min_value=1, max_value=65535, widget=UnfoldAdminIntegerFieldWidget()

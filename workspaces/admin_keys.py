@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
@@ -20,7 +21,7 @@ from workspaces.roles import Role, Scope
 class ApiKeyForm(ScopedModelForm):
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
-        widget=forms.CheckboxSelectMultiple(attrs={"class": "v-checks"}),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         initial=Scope.values,
         help_text="What the key may do. Give it no more than it needs.",
     )

@@ -72,7 +72,7 @@ class UserAdmin(ScopedModelAdmin, _DjangoUserAdmin):
     filter_horizontal = ()
     add_fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email", "password1", "password2")}),
-        ("May", {"fields": ("workspace", "role")}),
+        ("What they may do", {"fields": ("workspace", "role")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -109,7 +109,10 @@ class UserAdmin(ScopedModelAdmin, _DjangoUserAdmin):
         rights = ("is_active", "is_superuser") if request.user.is_superuser else ("is_active",)
         return (
             (None, {"fields": ("username", "first_name", "last_name", "email", "password")}),
-            ("May", {"fields": rights, "description": "What they may do in a workspace is their membership."}),
+            (
+                "What they may do",
+                {"fields": rights, "description": "What they may do in a workspace is said by their memberships."},
+            ),
         )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

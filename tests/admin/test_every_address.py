@@ -75,7 +75,8 @@ def test_lists_and_forms_tell_nothing_of_another_workspace(
 
 @pytest.mark.parametrize("address", of_lists(), ids=lambda address: address.path)
 def test_strange_queries_break_nothing(address: Address, stranger: Client) -> None:
-    for query in ("q=%00", "p=x", "p=" + "9" * 20, "all=", "o=9", "type=%00", "before=x", "workspace=%FF", "e=1"):
+    odd = "p=x&all=&o=9.x&before=x&after=-1&workspace=%FF&q=%FF&e=1&page=x&term=%FF&s=%27"
+    for query in ("q=%00", "type=%00", f"before={'9' * 40}&p={'9' * 20}", odd):
         assert stranger.get(f"{address.filled(None)}?{query}").status_code < 500
 
 
