@@ -90,25 +90,28 @@ def read_page(scope: Scope, *, after: int, until: int, limit: int) -> PageRead:
 
 
 def count_rest(scope: Scope, rules: Sequence[Rule], *, after: int, until: int) -> Rest:
-    recipients = recipients_sql(scope, contacts_sql(scope, after=after, until=until), until=until)
+    contacts = contacts_sql(scope, after=after, until=until)
     query = SQL("""
-        WITH classified AS MATERIALIZED ({recipients}), capped AS ({capped})
-        SELECT coalesce(r.reason, ''), capped.rule, count(*) FROM classified r
-        LEFT JOIN capped ON r.reason IS NULL AND capped.contact_id = r.contact_id GROUP BY 1, 2
-        UNION ALL SELECT NULL, NULL, count(DISTINCT contact_id) FROM classified
+        WITH classified AS MATERIALIZED ({recipients})
+        SELECT coalesce(r.reason, ''), CASE WHEN r.reason IS NULL THEN {rule} END, count(*) FROM classified r
+        LEFT JOIN executions_frequencyuse u ON u.workspace_id = {workspace} AND u.contact_id = r.contact_id
+        GROUP BY 1, 2
+        UNION ALL SELECT NULL, NULL, (SELECT count(*) FROM ({contacts}) c)
     """).format(
-        recipients=recipients,
-        capped=_capped_sql(scope.workspace_id, rules, SQL("SELECT contact_id FROM classified WHERE reason IS NULL")),
+        rule=_refusing_rule(rules),
+        recipients=recipients_sql(scope, contacts, until=until),
+        workspace=Literal(scope.workspace_id),
+        contacts=contacts,
     )
-    contacts, ruled_out, by_rule = 0, Counter[str](), Counter[int]()
+    number, ruled_out, by_rule = 0, Counter[str](), Counter[int]()
     for reason, rule, count in _rows(query):
         if reason is None:
-            contacts = count
+            number = count
         elif rule is not None:
             by_rule[rule] += count
         else:
             ruled_out[reason] += count
-    return Rest(contacts, ruled_out.pop("", 0), ruled_out, by_rule)
+    return Rest(number, ruled_out.pop("", 0), ruled_out, by_rule)
 
 
 def count_contacts(scope: Scope, audience: Mapping[str, Any], *, until: int) -> int:
@@ -121,20 +124,29 @@ def capped_contacts(workspace_id: int, rules: Sequence[Rule], contact_ids: Colle
     """Contact to the first rule that would refuse it now. Locks nothing, reserves nothing."""
     if not rules or not contact_ids:
         return {}
-    named = SQL("SELECT unnest({}::bigint[]) AS contact_id").format(Literal(sorted(contact_ids)))
-    return dict(_rows(_capped_sql(workspace_id, rules, named)))
-
-
-def _capped_sql(workspace_id: int, rules: Sequence[Rule], contacts: Composable) -> Composable:
-    if not rules:
-        return SQL("SELECT NULL::bigint AS contact_id, NULL::bigint AS rule WHERE FALSE")
-    whens = SQL(" ").join(SQL("WHEN {} THEN {}::bigint").format(_refuses(rule), Literal(rule.id)) for rule in rules)
-    return SQL("""
+    query = SQL("""
         SELECT contact_id, rule FROM (
-            SELECT u.contact_id, CASE {whens} END AS rule FROM executions_frequencyuse u
-            WHERE u.workspace_id = {workspace} AND u.contact_id IN ({contacts})) judged
+            SELECT u.contact_id, {rule} AS rule FROM executions_frequencyuse u
+            WHERE u.workspace_id = {workspace} AND u.contact_id = ANY ({contacts}::bigint[])) judged
         WHERE rule IS NOT NULL
-    """).format(whens=whens, workspace=Literal(workspace_id), contacts=contacts)
+    """)
+    return dict(
+        _rows(
+            query.format(
+                rule=_refusing_rule(rules),
+                workspace=Literal(workspace_id),
+                contacts=Literal(sorted(contact_ids)),
+            )
+        )
+    )
+
+
+def _refusing_rule(rules: Sequence[Rule]) -> Composable:
+    """The id of the first rule that refuses the uses in row `u`, else NULL; a contact without uses passes."""
+    if not rules:
+        return SQL("NULL::bigint")
+    whens = [SQL("WHEN {} THEN {}::bigint").format(_refuses(rule), Literal(rule.id)) for rule in rules]
+    return SQL("CASE {} END").format(SQL(" ").join(whens))
 
 
 def _refuses(rule: Rule) -> Composable:
