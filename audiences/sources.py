@@ -20,20 +20,29 @@ class _Place(NamedTuple):
     workspace_id: int
     execution_id: int | None
     contact: Identifier
+    bounds: tuple[int, int] | None
 
 
 _Audience = Mapping[str, Any]
 
 
 def source_condition(
-    *, workspace_id: int, execution_id: int | None, audience: _Audience, alias: str = "c"
+    *,
+    workspace_id: int,
+    execution_id: int | None,
+    audience: _Audience,
+    alias: str = "c",
+    bounds: tuple[int, int] | None = None,
 ) -> Composable:
     """A boolean condition on `alias`, a row of `audiences_contact`: does the audience hold it, exclusions applied?
+
+    With `bounds`, only contacts with bounds[0] < id ≤ bounds[1] are asked about; a page of a huge list is then read
+    without the pages before it.
 
     Inline audiences are the rows of `executions_recipientdata`, so they need the execution; before there is one,
     `contact_ids` in the definition names the people. Raises UnknownSource.
     """
-    place = _Place(workspace_id, execution_id, Identifier(alias))
+    place = _Place(workspace_id, execution_id, Identifier(alias), bounds)
     owned = SQL("{}.workspace_id = {}").format(place.contact, Literal(workspace_id))
     return SQL("({} AND {})").format(owned, _condition(place, audience))
 
@@ -61,8 +70,9 @@ def _member(table: str, column: str) -> Callable[[_Place, _Audience], Composable
     def condition(place: _Place, audience: _Audience) -> Composable:
         return SQL(
             "EXISTS (SELECT FROM {table} m WHERE m.{column} = {id} AND m.contact_id = {contact}.id"
-            " AND m.workspace_id = {workspace})"
+            " AND m.workspace_id = {workspace}{bounds})"
         ).format(
+            bounds=_within(place.bounds),
             table=Identifier(table),
             column=Identifier(column),
             id=Literal(int(audience["id"])),
@@ -73,6 +83,13 @@ def _member(table: str, column: str) -> Callable[[_Place, _Audience], Composable
     return condition
 
 
+def _within(bounds: tuple[int, int] | None) -> Composable:
+    if bounds is None:
+        return SQL("")
+    after, until = bounds
+    return SQL(" AND m.contact_id > {} AND m.contact_id <= {}").format(Literal(after), Literal(until))
+
+
 def _inline(place: _Place, audience: _Audience) -> Composable:
     if "contact_ids" in audience:
         ids = sorted({int(contact_id) for contact_id in audience["contact_ids"]})
@@ -80,8 +97,8 @@ def _inline(place: _Place, audience: _Audience) -> Composable:
     if place.execution_id is None:
         raise ValueError("An inline audience without an execution needs contact_ids.")
     return SQL(
-        "EXISTS (SELECT FROM executions_recipientdata m WHERE m.execution_id = {} AND m.contact_id = {}.id)"
-    ).format(Literal(place.execution_id), place.contact)
+        "EXISTS (SELECT FROM executions_recipientdata m WHERE m.execution_id = {} AND m.contact_id = {}.id{})"
+    ).format(Literal(place.execution_id), place.contact, _within(place.bounds))
 
 
 def _any_of(place: _Place, audience: _Audience) -> Composable:

@@ -13,6 +13,10 @@ from audiences.sources import source_condition
 from common.channels import APP_TYPES
 from executions.states import SkipReason
 
+GREATEST_ID = 2**63 - 1
+# `between` where the contacts are a CTE named `page`.
+WITHIN_PAGE = SQL("(SELECT min(id) FROM page) AND (SELECT max(id) FROM page)")
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -24,26 +28,34 @@ class Scope:
     app_ids: tuple[str, ...]
     audience: Mapping[str, Any]
 
-    def condition(self, alias: str) -> Composable:
+    def condition(self, alias: str, *, bounds: tuple[int, int] | None = None) -> Composable:
         return source_condition(
-            workspace_id=self.workspace_id, execution_id=self.execution_id, audience=self.audience, alias=alias
+            workspace_id=self.workspace_id,
+            execution_id=self.execution_id,
+            audience=self.audience,
+            alias=alias,
+            bounds=bounds,
         )
 
 
 def contacts_sql(scope: Scope, *, after: int = 0, until: int | None = None, limit: int | None = None) -> Composable:
     """`SELECT id`: the audience's contacts with after < id ≤ until, the first `limit` of them by id."""
     upper = SQL("") if until is None else SQL(" AND c.id <= {}").format(Literal(until))
+    bounds = (after, GREATEST_ID if until is None else until)
     count = SQL("") if limit is None else SQL(" LIMIT {}").format(Literal(limit))
     return SQL("SELECT c.id FROM audiences_contact c WHERE {} AND c.id > {}{} ORDER BY c.id{}").format(
-        scope.condition("c"), Literal(after), upper, count
+        scope.condition("c", bounds=bounds), Literal(after), upper, count
     )
 
 
-def recipients_sql(scope: Scope, contacts: Composable, *, until: int | None = None) -> Composable:
+def recipients_sql(
+    scope: Scope, contacts: Composable, *, until: int | None = None, between: Composable | None = None
+) -> Composable:
     """`SELECT contact_id, address_id, reason` for every recipient among `contacts` (a SELECT of ids).
 
     `reason` is the first skip reason that applies, NULL for whoever is to be sent to. Of equal addresses the
     contact with the lowest id in the whole audience (up to `until`) keeps it, be it in `contacts` or not.
+    `between`, "low AND high", says what ids `contacts` lie between, so that other addresses need not be read.
     """
     return SQL("""
         SELECT p.id AS contact_id, coalesce(a.id, 0) AS address_id, CASE
@@ -55,7 +67,7 @@ def recipients_sql(scope: Scope, contacts: Composable, *, until: int | None = No
             {duplicate}
             END AS reason
         FROM ({contacts}) p
-        LEFT JOIN audiences_address a ON a.contact_id = p.id AND a.type = {type}{apps}
+        LEFT JOIN audiences_address a ON a.contact_id = p.id AND a.type = {type}{apps}{between}
     """).format(
         unreachable=Literal(SkipReason.UNREACHABLE.value),
         invalid=Literal(SkipReason.INVALID_ADDRESS.value),
@@ -66,6 +78,7 @@ def recipients_sql(scope: Scope, contacts: Composable, *, until: int | None = No
         type=Literal(scope.type),
         contacts=contacts,
         apps=_apps(scope),
+        between=SQL("") if between is None else SQL(" AND a.contact_id BETWEEN {}").format(between),
     )
 
 
