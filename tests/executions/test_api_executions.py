@@ -332,3 +332,14 @@ def test_a_key_needs_the_scope(workspace: Workspace, execution: Execution, metho
 def test_executions_are_not_written_by_hand(api: Api, execution: Execution, method: str) -> None:
     for path in ("", f"/{execution.pk}", f"/{execution.pk}/deliveries"):
         assert api.request(method, f"/api/v1/executions{path}", {}).status_code == 405
+
+
+def test_one_execution_and_its_ledger_take_few_queries(
+    api: Api, execution: Execution, ledger: list[str], django_assert_num_queries: Any
+) -> None:
+    path = f"/api/v1/executions/{execution.pk}"
+    api.get(path)
+    # The key, the execution, then its batches and their receipts; or the page of the ledger and its receipts.
+    for address in (path, f"{path}/deliveries"):
+        with django_assert_num_queries(4):
+            assert api.get(address).status_code == 200
