@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -10,12 +11,15 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from common.channels import Type
 from providers.admin_outbox import SandboxMessageAdmin
 from providers.admin_provider_form import ProviderForm
 from providers.defaults import make_default
+from providers.mime_address import AddressError, wire_address
 from providers.models import Provider, Sender
 from providers.probing import probe
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404
+from workspaces.admin_forms import ScopedModelForm
+from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404, workspace_ids
 from workspaces.roles import Role
 
 __all__ = ["ProviderAdmin", "SandboxMessageAdmin", "SenderAdmin"]
@@ -40,7 +44,6 @@ class _WithDefault(ScopedModelAdmin):
 @admin.register(Provider)
 class ProviderAdmin(_WithDefault):
     form = ProviderForm
-    audits = True
     list_display = ("name", "kind", "type", "is_default", "enabled", "availability")
     list_filter = ("kind",)
     search_fields = ("name",)
@@ -59,7 +62,7 @@ class ProviderAdmin(_WithDefault):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         head = ["name", "kind", "type", "enabled", "connections", "rate_per_second"]
-        if len(self._workspaces(request)) > 1:
+        if len(workspace_ids(request)) > 1:
             head.insert(0, "workspace")
         relay = ("host", "port", "security", "verify", "username", "password", "forget_password")
         return ((None, {"fields": head}), ("SMTP relay", {"fields": relay, "classes": ("provider-smtp",)}))
@@ -67,11 +70,6 @@ class ProviderAdmin(_WithDefault):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
         return (*fields, "kind") if obj else fields
-
-    def _workspaces(self, request: HttpRequest) -> list[int]:
-        from workspaces.admin_scope import workspace_ids
-
-        return workspace_ids(request)
 
     def get_urls(self) -> list[URLPattern]:
         test = path(
@@ -98,8 +96,33 @@ class ProviderAdmin(_WithDefault):
         super().save_model(request, obj, form, change)
 
 
+class SenderForm(ScopedModelForm):
+    class Meta:
+        model = Sender
+        fields = ("workspace", "type", "name", "address", "reply_to")
+
+    def clean_name(self) -> str:
+        return _one_line(self.cleaned_data["name"])
+
+    def clean_address(self) -> str:
+        address = _one_line(self.cleaned_data["address"])
+        if self.cleaned_data.get("type") == Type.EMAIL:
+            try:
+                wire_address(address)
+            except AddressError as error:
+                raise ValidationError(str(error)) from error
+        return address
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValidationError("Write it in one line, without control characters.")
+    return text
+
+
 @admin.register(Sender)
 class SenderAdmin(_WithDefault):
+    form = SenderForm
     change_role = Role.EDITOR
     can_delete = True
     list_display = ("name", "address", "type", "reply_to", "is_default")

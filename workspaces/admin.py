@@ -2,13 +2,16 @@
 
 import json
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from workspaces.admin_forms import ScopedModelForm
 from workspaces.admin_keys import ApiKeyAdmin
 from workspaces.admin_scope import ScopedModelAdmin
 from workspaces.admin_users import UserAdmin
@@ -21,8 +24,21 @@ if admin.site.is_registered(Group):
     admin.site.unregister(Group)
 
 
+class WorkspaceForm(ScopedModelForm):
+    class Meta:
+        model = Workspace
+        fields = ("name", "slug", "timezone", "requires_approval")
+
+    def clean_timezone(self) -> str:
+        zone: str = self.cleaned_data["timezone"]
+        if zone not in available_timezones():
+            raise ValidationError("There is no such time zone. Write it like Europe/Berlin or America/Sao_Paulo.")
+        return zone
+
+
 @admin.register(Workspace)
 class WorkspaceAdmin(ScopedModelAdmin):
+    form = WorkspaceForm
     workspace_path = "pk"
     change_role = Role.ADMIN
     list_display = ("name", "slug", "timezone", "requires_approval")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Model, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest
 
 from common.errors import DomainError, Invalid
@@ -30,8 +31,8 @@ class ScopedModelForm(_ModelForm):
             self.instance.workspace_id = self.instance.workspace_id or self.preset_workspace_id
 
     def _get_validation_exclusions(self) -> set[str]:
-        # A unique constraint with the workspace in it is checked here, and not left to the database.
-        return set(super()._get_validation_exclusions()) - {"workspace"}  # type: ignore[misc]
+        # A unique constraint over these is checked here, and not left to the database.
+        return set(super()._get_validation_exclusions()) - {"workspace", "is_default"}  # type: ignore[misc]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -82,6 +83,10 @@ class JSONObject(forms.JSONField):
         if "\\u0000" in text or ("\\ud" in text.lower() and not _storable(text)):
             raise ValidationError("It contains a character that can't be stored.")
         return parsed
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """As it was typed: Django would parse it here without a net, and show it parsed."""
+        return InvalidJSONInput(data) if isinstance(data, str) else data
 
     def clean(self, value: Any) -> Any:
         # An empty object is a value, not a missing one.

@@ -112,6 +112,11 @@ function frame(html) {
   return made;
 }
 
+function weight(content) {
+  const bytes = new Blob(Object.values(content).map((part) => (typeof part === "string" ? part : JSON.stringify(part || "")))).size;
+  return bytes < 1024 ? `${bytes} bytes of content.` : `${(bytes / 1024).toFixed(1)} kB of content.`;
+}
+
 function drawEmail(content) {
   const subject = element("p", "v-subject", content.subject || "(no subject)");
   const parts = [subject];
@@ -163,7 +168,7 @@ function drawPreview(answer) {
   for (const problem of answer.preview.problems) {
     if (problem.level === "error") parts.push(element("p", "v-bad", problem.message));
   }
-  if (content) parts.push(...(form.dataset.type === "email" ? drawEmail(content) : drawPhone(content)));
+  if (content) parts.push(element("p", "v-quiet", weight(content)), ...(form.dataset.type === "email" ? drawEmail(content) : drawPhone(content)));
   place.replaceChildren(...parts);
 }
 
