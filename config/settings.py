@@ -7,6 +7,7 @@ import environ
 from csp.constants import NONCE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from kombu import Queue
 
 from config.environment import (
     DEVELOPMENT_FERNET_KEY,
@@ -218,6 +219,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_DEFAULT_QUEUE = "volley"
+# The sweep never stands in line behind the lanes that it looks after.
+CELERY_TASK_QUEUES = [Queue("volley.sweep"), Queue("volley")]
+CELERY_TASK_ROUTES = {"executions.sweep": {"queue": "volley.sweep"}}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -230,6 +234,7 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 2
 _REDIS_TRANSPORT = {
     # Messages are hints: one unacknowledged for a minute is worth repeating, and the sweep would do it anyway.
     "visibility_timeout": 60,
+    "queue_order_strategy": "priority",
     "unacked_restore_interval": 10,
     "unacked_restore_throttle_interval": 10,
     "socket_timeout": 10.0,
