@@ -114,6 +114,26 @@ def test_its_counts_are_those_of_the_execution(
     assert foreseen["exact"] is True
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_inline_contacts_it_foresees_the_same(workspace: Workspace) -> None:
+    make_contact(workspace, external_id="user-1", email="twin@example.test")
+    contacts = [
+        {"external_id": "user-1"},
+        {"external_id": "user-2", "email": "twin@example.test", "attributes": {"first_name": "Two"}},
+        {"email": "new@example.test", "personalization": {"first_name": "New"}},
+        {"email": "new@example.test"},
+        {"external_id": "nobody", "attributes": {"first_name": "Nobody"}},
+        {"email": "nameless@example.test"},
+    ]
+    campaign = make_campaign(workspace)
+    audience = {"type": "contacts", "contacts": contacts}
+    foreseen = try_out(campaign, audience)
+    rows = ledger(execute(campaign, audience))
+    assert foreseen["audience"]["size"] == len(rows) == 5
+    assert foreseen["would_send"] == sum(outcome == "sent" for *_, outcome, _ in rows)
+    assert foreseen["skipped"] == Counter(reason for *_, outcome, reason in rows if outcome == "skipped")
+
+
 def test_it_names_each_reason_and_variable_and_rule(workspace: Workspace, awkward: List, capped: list[Contact]) -> None:
     found = try_out(make_campaign(workspace), {"type": "list", "id": awkward.pk})
     assert found["skipped"] == {

@@ -37,7 +37,7 @@ NONSENSE: list[Any] = [
     {"type": "contacts", "contacts": [{"external_id": "a", "personalization": {"x": [[[["deep"]]]]}}]},
     {"type": "contacts", "contacts": [{"email": "é@ü.test", "addresses": [{"type": "push"}]}], "create_missing": 5},
 ]
-CALLS = {
+CALLS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "/api/v1/campaigns/{id}/execute": (
         {"audience": {"type": "all"}},
         ("audience", "frequency_capping", "personalization", "scheduled_for", "strict", "dry_run", "nonsense"),
