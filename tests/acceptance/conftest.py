@@ -1,6 +1,5 @@
 """What the outside world has of the running Volley: an API key, and a mailbox that messages arrive in."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +27,6 @@ def workspace(committed: None) -> Workspace:
     workspace = make_workspace()
     make_sender(workspace, name="Zoë's Shop", address="news@example.test", is_default=True)
     return workspace
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    box = Mailbox()
-    box.start()
-    yield box
-    box.stop()
 
 
 @pytest.fixture

@@ -39,9 +39,10 @@ def choose_file(page: Page, field: Locator, path: Path) -> None:
     opened.value.set_files(path)
 
 
-def stay(page: Page) -> None:
-    """Marks the page, so that `stayed` can tell that it was not loaded anew."""
-    page.evaluate("document.documentElement.dataset.stayed = 'yes'")
+def stay(seen: Locator) -> None:
+    """Marks the page that shows this, so that `stayed` can tell that it was not loaded anew."""
+    expect(seen).to_be_visible()
+    seen.evaluate("element => { element.ownerDocument.documentElement.dataset.stayed = 'yes'; }")
 
 
 def stayed(page: Page) -> None:

@@ -14,6 +14,7 @@ from django.db import connection
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
+from tests.running.mailbox import Mailbox
 from tests.running.processes import Stack, migrate
 
 GROUP = "running"  # for xdist: one worker runs all of them
@@ -70,3 +71,11 @@ def committed(running_database: str, django_db_blocker: DjangoDbBlocker) -> Iter
         finally:
             connection.close()
             connection.settings_dict["NAME"] = name
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    box.start()
+    yield box
+    box.stop()

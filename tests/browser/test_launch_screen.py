@@ -1,0 +1,70 @@
+"""What the launch screen says before anything is sent."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from executions.models import Execution, FrequencyCap
+from tests.browser.gestures import write
+from tests.factories import make_campaign, make_contacts, make_list
+from workspaces.models import Workspace
+
+Picture = Callable[[str], None]
+
+
+def test_it_shows_what_a_cap_holds_back_and_what_turning_capping_off_changes(
+    admin: Page, workspace: Workspace, picture: Picture
+) -> None:
+    FrequencyCap.objects.create(workspace=workspace, type="email", max=1, window_seconds=86400)
+    make_list(workspace, make_contacts(workspace, 4), name="Regulars")
+    campaign = make_campaign(workspace, name="Daily news")
+    _open(admin, campaign.pk)
+    admin.get_by_label("Regulars").first.check()
+    expect(admin.locator("[data-review] .v-good")).to_have_text("4")
+    admin.get_by_role("button", name="Launch", exact=True).click()
+    expect(admin.locator("[data-live=state]")).to_have_text("Finished")
+
+    make_contacts(workspace, 3)
+    _open(admin, campaign.pk)
+    admin.get_by_label("Everyone in").check()
+    review = admin.locator("[data-review]")
+    expect(review).to_contain_text("4 held back by the cap “1 email in 24 h”")
+    expect(review.locator(".v-good")).to_have_text("3")
+    picture("launch-capped")
+    admin.get_by_label("Frequency capping").uncheck()
+    expect(review.locator(".v-good")).to_have_text("7")
+    admin.get_by_text("Leave out whoever is in").click()
+    admin.get_by_role("group", name="Leave out").get_by_label("Regulars").check()
+    expect(review.locator(".v-good")).to_have_text("3")
+    expect(review).to_contain_text("4 left out as asked.")
+
+
+def test_a_launch_for_later_is_scheduled(admin: Page, workspace: Workspace, picture: Picture) -> None:
+    make_contacts(workspace, 2)
+    _open(admin, make_campaign(workspace, name="Next year").pk)
+    admin.get_by_label("Everyone in").check()
+    when = admin.get_by_label("Day and time")
+    when.click()
+    when.press_sequentially("12312030")
+    when.press("Tab")
+    when.press_sequentially("1145PM")
+    expect(admin.locator("[data-review] .v-good")).to_have_text("2")
+    picture("launch-later")
+    admin.get_by_role("button", name="Launch", exact=True).click()
+    expect(admin.locator("[data-live=state]")).to_have_text("Scheduled")
+    execution = Execution.objects.get(workspace=workspace)
+    assert execution.scheduled_for is not None
+    assert f"{execution.scheduled_for:%Y-%m-%d %H:%M}" == "2030-12-31 23:45"
+
+
+def test_what_is_wrong_is_said_where_it_is_wrong(admin: Page, workspace: Workspace) -> None:
+    _open(admin, make_campaign(workspace).pk)
+    write(admin.get_by_label("Name", exact=True), "unsubscribe_url")
+    write(admin.get_by_label("Value", exact=True), "https://elsewhere.test")
+    expect(admin.locator("[data-errors=audience]")).to_contain_text("Choose at least one list")
+    expect(admin.locator("[data-errors=personalization]")).not_to_be_empty()
+
+
+def _open(page: Page, campaign_id: int) -> None:
+    page.goto(f"/admin/campaigns/campaign/{campaign_id}/")
+    page.get_by_role("link", name="Review and launch").click()
