@@ -1,6 +1,5 @@
 """The form of a campaign: what a person types, in the words of the services."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -52,7 +51,6 @@ class CampaignForm(ScopedModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["tag_names"] = ", ".join(tags_of([self.instance]).get(self.instance.pk, []))
-            self.initial["personalization"] = json.dumps(self.instance.personalization, ensure_ascii=False, indent=2)
 
     def clean_personalization(self) -> Any:
         return self.cleaned_data["personalization"]

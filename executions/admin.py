@@ -56,6 +56,7 @@ class ExecutionAdmin(ScopedModelAdmin):
     list_filter = ("type", StateFilter, CampaignFilter)
     list_select_related = ("campaign",)
     search_fields = ("campaign_name",)
+    search_help_text = "Part of the campaign's name"
 
     @admin.display(description="Execution")
     def name(self, execution: Execution) -> str:

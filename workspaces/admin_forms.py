@@ -84,6 +84,9 @@ class JSONObject(forms.JSONField):
             raise ValidationError("It contains a character that can't be stored.")
         return parsed
 
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, dict) else value
+
     def bound_data(self, data: Any, initial: Any) -> Any:
         """As it was typed: Django would parse it here without a net, and show it parsed."""
         return InvalidJSONInput(data) if isinstance(data, str) else data

@@ -215,6 +215,19 @@ def test_a_campaign_is_made_and_rests(staff: Staff, workspace: Workspace) -> Non
     assert not campaign.executions.exists()
 
 
+def test_saving_a_campaign_as_it_is_shown_changes_nothing(staff: Staff, workspace: Workspace) -> None:
+    campaign = make_campaign(workspace, tags=["Sale"], personalization={"offer": "10%", "nested": {"a": [1, "é"]}})
+    client, path = staff(Role.EDITOR), f"/admin/campaigns/campaign/{campaign.pk}/change/"
+    form = client.get(path).context["adminform"].form
+    shown = {name: form[name].value() for name in form.fields}
+    typed = {name: value for name, value in shown.items() if value not in (None, False)}
+    assert client.post(path, typed).status_code == 302
+    before, campaign = campaign, Campaign.objects.get()
+    assert campaign.personalization == {"offer": "10%", "nested": {"a": [1, "é"]}}
+    assert (campaign.name, campaign.template_id, campaign.once) == (before.name, before.template_id, False)
+    assert [tag.name for tag in campaign.tags.all()] == ["Sale"]
+
+
 @pytest.mark.parametrize(
     ("typed", "field"),
     [
