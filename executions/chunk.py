@@ -76,6 +76,7 @@ async def turn_chunk(
         if leave:
             _hand_back(window)
         made = record(window, stop=window.settled_to, clock=locked.clock, now=locked.now)
+        _free(window, made, leave=leave)
         await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock)
         marked = _nothing(window, locked, leave=leave, stop=made.stop)
         caps = await _caps(cursor, prepared, needed=bool(made.freed) or want > 0)
@@ -83,7 +84,7 @@ async def turn_chunk(
             # After a commit whose answer was lost, more is marked than we know of: it was not begun.
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
             marked = await _read_next(cursor, prepared, window, stop, locked.clock)
-        await _settle_caps(cursor, prepared, window, made, marked, caps)
+        await _settle_caps(cursor, prepared, window, made.freed, marked, caps)
         await _update_batch(
             cursor, window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering
         )
@@ -113,6 +114,18 @@ def _hand_back(window: Window) -> None:
     for place in range(window.position, last):
         if place not in window.fates:
             window.fates[place] = parked("ready", 0.0, attempts=window.claim.attempt)
+
+
+def _free(window: Window, made: Recorded, *, leave: bool) -> None:
+    """A use is not given back for a contact that is still in flight, and is for one that is sent to another time.
+
+    By then the use would be too old: a window that slid past it would let another message through.
+    """
+    open_ones = {contact for place, (contact, _address) in window.recipients.items() if place >= made.stop}
+    if leave:
+        made.freed |= open_ones & window.reserved
+    else:
+        made.freed -= open_ones
 
 
 async def write_recorded(
@@ -181,13 +194,12 @@ def _message_or_fate(
 
 
 async def _settle_caps(
-    cursor: AsyncCursor, prepared: Prepared, window: Window, made: Recorded, marked: Marked, caps: Caps | None
+    cursor: AsyncCursor, prepared: Prepared, window: Window, freed: set[int], marked: Marked, caps: Caps | None
 ) -> None:
     """Gives back what did not become a message, and reserves the next chunk; the capped ones lose their message."""
     if caps is None:
         return
     wanted = {marked.recipients[message.index][0] for message in marked.messages}
-    freed = made.freed - _in_flight(window, made.stop)
     if freed:
         await cap_reservation.lock_uses(cursor, caps, freed | wanted)
         used = await cap_reservation.still_used(
@@ -200,11 +212,6 @@ async def _settle_caps(
     marked.reserved.update(granted)
     if granted != wanted:
         await _cap(cursor, prepared, window, marked, caps, wanted - granted)
-
-
-def _in_flight(window: Window, stop: int) -> set[int]:
-    """Contacts that are also in the part of the window that is not recorded yet."""
-    return {contact for place, (contact, _address) in window.recipients.items() if place >= stop}
 
 
 async def _cap(

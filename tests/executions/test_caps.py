@@ -168,15 +168,31 @@ def test_what_is_skipped_for_another_reason_uses_nothing(workspace: Workspace) -
     assert uses(workspace) == []
 
 
-def test_cancelling_gives_back_what_was_handed_back(workspace: Workspace) -> None:
-    make_cap(workspace, 1)
+def test_who_is_handed_back_reserves_anew(workspace: Workspace) -> None:
+    """A use as old as the provider's trouble would let another message through too soon after this one."""
+    make_cap(workspace, 1, seconds=3600)
+    make_contacts(workspace, 2)
     Provider.objects.filter(workspace=workspace).update(config={"rules": {"@example.test": "unavailable"}})
-    make_contact(workspace)
+    waiting = deliver(make_execution(workspace))
+    assert uses(workspace) == [0, 0]
+    age(workspace, 3000)
+    Provider.objects.filter(workspace=workspace).update(config={}, unavailable_until=None, failures=0)
+    drain_all(waiting)
+    assert counts(waiting) == {"sent": 2}
+    age(workspace, 3000)
+    assert counts(deliver(make_execution(workspace))) == {"skipped": 2}
+
+
+def test_who_is_handed_back_after_a_sibling_was_sent_keeps_the_use(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    person = make_contact(workspace, email="a@good.test")
+    make_address(person, value="b@down.test")
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@down.test": "unavailable"}})
     execution = deliver(make_execution(workspace))
-    assert uses(workspace) == [1]
+    assert counts(execution) == {"sent": 1} and uses(workspace) == [1]
     Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
     drain_all(execution)
-    assert counts(execution) == {"skipped": 1} and uses(workspace) == [0]
+    assert counts(execution) == {"sent": 1, "skipped": 1} and uses(workspace) == [1]
 
 
 def test_executions_that_race_for_one_slot_never_both_get_it() -> None:
