@@ -196,10 +196,13 @@ class BatchWork:
 
     async def _until_sent(self, sending: asyncio.Future[None]) -> None:
         """The lease is renewed while the provider lets us wait: it ends only if we do. Raises LeaseLost."""
-        while not (await asyncio.wait({sending}, timeout=RENEW_SECONDS))[0]:
-            if not await self._renew():
-                await _stop(sending)
-                raise LeaseLost(f"batch {self._window.claim.id}")
+        try:
+            while not (await asyncio.wait({sending}, timeout=RENEW_SECONDS))[0]:
+                if not await self._renew():
+                    raise LeaseLost(f"batch {self._window.claim.id}")
+        except BaseException:
+            await _stop(sending)
+            raise
         sending.result()
 
     async def _renew(self) -> bool:

@@ -61,30 +61,40 @@ def _held() -> list[_Held]:
         cursor.execute(
             SQL(
                 "SELECT id, execution_id, lease_token, journal, {} FROM executions_batch"
-                " WHERE state = {} AND lease_token IS NOT NULL ORDER BY id"
-            ).format(expired("lease_until"), Literal(BatchState.OPEN.value))
+                " WHERE state <> {} AND lease_token IS NOT NULL ORDER BY id"
+            ).format(expired("lease_until"), Literal(BatchState.CLOSED.value))
         )
         return [_Held(*row) for row in cursor.fetchall()]
 
 
 async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJournal | None) -> bool:
     database = await here.connection()
-    claimed = await _take_over(database, held)
+    claimed = await _take_over(database, held, dead)
     if claimed is None:
         return False
     await _settle(database, prepared, *claimed, dead)
     return True
 
 
-async def _take_over(database: AsyncConnection, held: _Held) -> tuple[Claim, int] | None:
-    """The claim and how far it is marked. The journal stays named: we might die too."""
+async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal | None) -> tuple[Claim, int] | None:
+    """The claim and how far it is marked. The journal stays named: we might die too.
+
+    None where another was first, or where the owner, not known to be dead, has renewed its lease meanwhile: it held
+    the row, and this waited for it.
+    """
     cursor = await database.execute(
         SQL("""
         UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
-        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = {id} AND b.lease_token = {old}
+        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = {id} AND b.lease_token = {old} AND {gone}
         RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
             b.marked_to
-        """).format(token=Literal(uuid4()), lease_end=lease_end(), id=Literal(held.id), old=Literal(held.token))
+        """).format(
+            token=Literal(uuid4()),
+            lease_end=lease_end(),
+            id=Literal(held.id),
+            old=Literal(held.token),
+            gone=expired("b.lease_until") if dead is None else SQL("TRUE"),
+        )
     )
     row = await cursor.fetchone()
     return None if row is None else (Claim(*row[:-1]), row[-1])

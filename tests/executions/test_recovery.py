@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from executions import journal as journals
-from executions.batches import Claim, claim_batch
+from executions import recovery
+from executions.batches import Claim, claim_batch, renew_lease
 from executions.breaker import Available, ask_provider
 from executions.chunk import LeaseLost, turn_chunk
 from executions.journal import Journal, open_dead, remove_stale
@@ -164,6 +165,41 @@ def test_a_batch_that_crashes_its_worker_three_times_is_set_aside(workspace: Wor
     Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
     drain_all(execution)
     assert (execution.state, counts(execution)) == (State.CANCELLED, {"skipped": 2})
+
+
+def test_a_worker_that_dies_over_a_batch_set_aside_leaves_it_to_another(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    Batch.objects.filter(execution=execution).update(state=BatchState.QUARANTINED, crashes=3)
+    Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+    here = runtime()
+
+    async def claim() -> Claim | None:
+        return await claim_batch(await here.connection(), execution.pk, journal="")
+
+    claimed = here.run(claim())
+    assert claimed is not None
+    expire(claimed)
+    recover(here)
+    drain_all(execution)
+    assert (execution.state, counts(execution)) == (State.CANCELLED, {"skipped": 2})
+
+
+def test_a_lease_renewed_while_the_recoverer_waited_is_not_taken(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    here = runtime()
+    prepared = here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, 2))
+    expire(window.claim)
+    [held] = recovery._held()
+
+    async def late() -> bool:
+        assert await renew_lease(await here.connection(), window.claim)
+        return await recovery._recover(here, prepared, held, None)
+
+    assert held.expired and here.run(late()) is False
+    assert Batch.objects.get(execution=execution).lease_token == window.claim.token
+    journal.remove()
 
 
 def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:
