@@ -73,6 +73,7 @@ class Prepared:
             text=text,
             at=at,
             unsubscribe_url=url if self.one_click else None,
+            crlf_only=True,
         )
         return Message(index, delivery_id, address, email, self.id)
 

@@ -36,6 +36,7 @@ _OURS = frozenset(
 )
 _DELIVERY_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _URL_RESERVED = ":/?#[]@!$&'()*+,;=%-._~"
+_WIRE_URL = re.compile(r"[!#-;=?-~]+")
 _TYPES = {"html": b"text/html", "text": b"text/plain"}
 _ONE_CLICK = b">\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"  # RFC 8058
 
@@ -143,9 +144,11 @@ class EmailSkeleton:
         at: datetime,
         name: str = "",
         unsubscribe_url: str | None = None,
+        crlf_only: bool = False,
     ) -> Email:
         """One recipient's message; bodies are UTF-8 with any line ends, `at` is aware.
 
+        With `crlf_only` their line ends are known to be CRLF, as rendered parts are, and are not looked for again.
         An address that cannot be used does not raise here: the provider fails it with the reason.
         Raises ValueError when there is no body, or for an unusable delivery id or unsubscribe URL.
         """
@@ -172,8 +175,8 @@ class EmailSkeleton:
             self._sender,
             address,
             subject,
-            None if html is None else crlf(html),
-            None if text is None else crlf(text),
+            html if html is None or (crlf_only and b"\0" not in html) else crlf(html),
+            text if text is None or (crlf_only and b"\0" not in text) else crlf(text),
             b"".join(head),
             self._boundary,
             path,
@@ -238,7 +241,7 @@ def _check_header_name(name: str) -> None:
 
 
 def _url(url: str) -> bytes:
-    if not url.isascii() or not url.isprintable() or any(char in url for char in ' <>"'):
+    if not _WIRE_URL.fullmatch(url):
         url = quote(url, safe=_URL_RESERVED)
     if len(url) > LINE_LIMIT - len("List-Unsubscribe: <>"):
         raise ValueError(f"The unsubscribe URL has {len(url)} characters; a header line takes 978.")
