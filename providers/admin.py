@@ -33,6 +33,7 @@ class _WithDefault(ScopedModelAdmin):
 
     @admin.action(description="Make default", permissions=["change"])
     def make_default_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        queryset = queryset.filter(workspace_id__in=workspace_ids(request, self.change_role))
         if queryset.count() != 1:
             messages.error(request, "Choose one: only one can be the default of its type.")
             return

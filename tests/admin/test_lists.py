@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.admin.conftest import signed_in
 from tests.admin.rows import make_one_of_everything
-from tests.factories import make_contact, make_contacts, make_list, make_member
-from workspaces.models import Workspace
+from tests.factories import make_contact, make_contacts, make_list, make_member, make_workspace
+from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -96,3 +96,13 @@ def test_a_list_is_made_in_the_only_workspace(staff: Callable[[Role], Client], w
     answer = staff(Role.EDITOR).post("/admin/audiences/list/add/", {"name": "Newsletter", "description": ""})
     assert answer.status_code == 302
     assert workspace.lists.get(name="Newsletter").created_by_kind == "user"
+
+
+@pytest.mark.parametrize("label", sorted(model._meta.label_lower for model in admin.site._registry))
+def test_a_list_is_filtered_by_workspace_and_ignores_words_that_name_none(label: str, workspace: Workspace) -> None:
+    member, path = make_member(workspace, Role.ADMIN), f"/admin/{label.replace('.', '/')}/"
+    other = make_workspace()
+    Membership.objects.create(user=member, workspace=other, role=Role.ADMIN)
+    client = signed_in(member)
+    for chosen in (str(workspace.pk), "\u00b2", "-1", "x", "9" * 30):
+        assert client.get(path, {"workspace": chosen}, follow=True).status_code == 200

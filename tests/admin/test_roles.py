@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.admin.conftest import signed_in
 from tests.admin.rows import make_one_of_everything
-from tests.factories import make_campaign, make_execution, make_list, make_member, make_user
+from tests.factories import make_campaign, make_execution, make_list, make_member, make_sender, make_user
 from workspaces.models import Membership, User, Workspace
 from workspaces.roles import Role
 
@@ -94,6 +94,19 @@ def test_a_role_in_one_workspace_gives_no_right_in_another(workspace: Workspace,
     client.post("/admin/audiences/list/", {"action": "archive_selected", "_selected_action": theirs.pk})
     theirs.refresh_from_db()
     assert (theirs.name, theirs.archived_at) == ("Theirs", None)
+
+
+def test_a_default_is_not_moved_in_a_workspace_that_one_only_views(
+    workspace: Workspace, other_workspace: Workspace
+) -> None:
+    user = make_member(workspace, Role.ADMIN)
+    Membership.objects.create(user=user, workspace=other_workspace, role=Role.VIEWER)
+    theirs = make_sender(other_workspace)
+    client = signed_in(user)
+    client.post("/admin/providers/sender/", {"action": "make_default_selected", "_selected_action": theirs.pk})
+    client.post("/admin/providers/sender/", {"action": "delete_selected", "_selected_action": theirs.pk, "post": "yes"})
+    theirs.refresh_from_db()
+    assert theirs.is_default is False
 
 
 def test_things_of_two_workspaces_are_not_joined(workspace: Workspace, other_workspace: Workspace) -> None:
