@@ -2,6 +2,9 @@
 
 import logging
 
+import psycopg
+from django.db import DatabaseError, connection
+
 from executions import breaker
 from executions.breaker import Available
 from executions.delivery import TurnEnd, run_cancelling_turn, run_turn
@@ -24,7 +27,13 @@ def drain(turn: Turn) -> Turn | None:
     successor = begin_turn(turn)
     if successor is None:
         return None
-    ended = _work(turn.execution_id)
+    try:
+        ended = _work(turn.execution_id)
+    except (psycopg.Error, DatabaseError):
+        # The sweep wakes an idle slot at once; a busy one it would give up for lost only after a while.
+        connection.close()
+        end_lane(successor)
+        raise
     if ended.closed and finish_if_complete(turn.execution_id):
         return None
     if ended.more:

@@ -1,6 +1,7 @@
+import psycopg
 import pytest
 
-from executions import planning
+from executions import draining, planning
 from executions.draining import drain
 from executions.heartbeat import beat
 from executions.lanes import Turn, begin_turn, end_lane, lost_turns, open_lanes
@@ -73,6 +74,24 @@ def test_lanes_end_with_the_execution(execution: Execution) -> None:
     drain_all(execution)
     assert execution.state == State.FINISHED
     assert not Lane.objects.exists()
+
+
+def test_a_turn_that_the_database_cut_short_is_taken_again_at_once(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = open_lanes(execution.pk)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(draining, "_work", _cut_short)
+        with pytest.raises(psycopg.OperationalError):
+            drain(turn)
+    [again] = open_lanes(execution.pk)
+    assert again.slot == turn.slot
+    drain(again)
+    assert counts(execution) == {"sent": 6}
+
+
+def _cut_short(execution_id: int) -> None:
+    raise psycopg.OperationalError("terminating connection due to administrator command")
 
 
 def test_the_turn_of_a_paused_execution_ends_the_lane(execution: Execution) -> None:
