@@ -68,4 +68,4 @@ def form_fields(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def _announced(context: Mapping[str, Any] | None) -> int:
     text = str(context["request"].META.get("CONTENT_LENGTH") or 0) if context else "0"
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() else 0

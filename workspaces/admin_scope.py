@@ -111,9 +111,9 @@ class WorkspaceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        if chosen is None or not chosen.isdigit() or int(chosen) not in roles_of(request):
+        if chosen not in map(str, roles_of(request)):
             return queryset
-        return queryset.filter(workspace_id=int(chosen))
+        return queryset.filter(workspace_id=chosen)
 
 
 class _Scoped:

@@ -64,6 +64,7 @@ class UserAdmin(ScopedModelAdmin, _DjangoUserAdmin):
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     add_form_template = None
+    workspace_path = "memberships__workspace_id"
     view_role = change_role = Role.ADMIN
     ordering = ("-pk",)
     list_display = ("username", "first_name", "last_name", "email", "is_active", "last_login")

@@ -97,7 +97,7 @@ def _extensions(session: SmtpSession, reply: bytes) -> Extensions:
         eight_bit="8BITMIME" in offered,
         utf8="SMTPUTF8" in offered,
         starttls="STARTTLS" in offered,
-        size=int(size[0]) if size and size[0].isdigit() else 0,
+        size=int(size[0]) if size and size[0].isascii() and size[0].isdigit() else 0,
         auth=frozenset(offered.get("AUTH", [])),
     )
 
