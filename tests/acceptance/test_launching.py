@@ -47,6 +47,7 @@ def test_an_execution_whose_time_came_while_beat_was_down_starts_when_beat_is_ba
     assert client.execution(execution_id)["state"] == "scheduled"
     stack.beat.start()
     back = wait_until(lambda: _first_beat(since=moment), "beat is back")
+    assert back is not None
     done = client.wait_for(execution_id)
     assert started(done) - back <= timedelta(seconds=5)
     assert done["counts"]["sent"] == 3

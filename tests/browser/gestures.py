@@ -6,10 +6,10 @@ from playwright.sync_api import Locator, Page, expect
 
 
 def write(field: Locator, text: str) -> None:
-    """Replaces what is in the field, key by key."""
+    """Replaces what is in the field, as by pasting."""
     field.click()
     field.press("ControlOrMeta+a")
-    field.press_sequentially(text)
+    field.page.keyboard.insert_text(text)
 
 
 def open_from_menu(page: Page, name: str) -> None:
