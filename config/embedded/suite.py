@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from config.embedded.refusal import Refusal
 from config.embedded.state import State
 
+# The whole suite is shared between two processes; what runs the real stack stays together in one of them.
+PARALLEL = ("-n", "2", "--dist", "loadgroup")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -24,7 +26,7 @@ def pytest_command(
     which: Callable[[str], str | None] = shutil.which,
 ) -> list[str]:
     """The browser tests are left out, aloud, where there is no browser; never in CI."""
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", *(arguments or PARALLEL)]
     if any(which(name) for name in BROWSERS):
         return command
     if in_ci(environment):

@@ -13,6 +13,11 @@ def test_runs_everything_where_there_is_a_browser() -> None:
     assert said == []
 
 
+def test_shares_the_whole_suite_between_two_processes() -> None:
+    command = pytest_command([], {}, which=lambda name: f"/usr/bin/{name}")
+    assert command[1:] == ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+
+
 def test_leaves_the_browser_tests_out_aloud_where_there_is_none() -> None:
     said: list[str] = []
     command = pytest_command([], {}, say=said.append, which=lambda name: None)
