@@ -14,8 +14,6 @@ from common.channels import APP_TYPES
 from executions.states import SkipReason
 
 GREATEST_ID = 2**63 - 1
-# `between` where the contacts are a CTE named `page`.
-WITHIN_PAGE = SQL("(SELECT min(id) FROM page) AND (SELECT max(id) FROM page)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,14 @@ def contacts_sql(scope: Scope, *, after: int = 0, until: int | None = None, limi
 
 
 def recipients_sql(
-    scope: Scope, contacts: Composable, *, until: int | None = None, between: Composable | None = None
+    scope: Scope, contacts: Composable, *, until: int | None = None, one_by_one: bool = False
 ) -> Composable:
     """`SELECT contact_id, address_id, reason` for every recipient among `contacts` (a SELECT of ids).
 
     `reason` is the first skip reason that applies, NULL for whoever is to be sent to. Of equal addresses the
     contact with the lowest id in the whole audience (up to `until`) keeps it, be it in `contacts` or not.
-    `between`, "low AND high", says what ids `contacts` lie between, so that other addresses need not be read.
+    `one_by_one` looks each contact's addresses up by index, however few of the workspace's contacts are given and
+    however far apart: PostgreSQL, which can't know, would read everybody's.
     """
     return SQL("""
         SELECT p.id AS contact_id, coalesce(a.id, 0) AS address_id, CASE
@@ -67,7 +66,7 @@ def recipients_sql(
             {duplicate}
             END AS reason
         FROM ({contacts}) p
-        LEFT JOIN audiences_address a ON a.contact_id = p.id AND a.type = {type}{apps}{between}
+        LEFT JOIN {addresses}
     """).format(
         unreachable=Literal(SkipReason.UNREACHABLE.value),
         invalid=Literal(SkipReason.INVALID_ADDRESS.value),
@@ -77,9 +76,15 @@ def recipients_sql(
         workspace=Literal(scope.workspace_id),
         type=Literal(scope.type),
         contacts=contacts,
-        apps=_apps(scope),
-        between=SQL("") if between is None else SQL(" AND a.contact_id BETWEEN {}").format(between),
+        addresses=_addresses(scope, one_by_one=one_by_one),
     )
+
+
+def _addresses(scope: Scope, *, one_by_one: bool) -> Composable:
+    wanted = SQL("a.contact_id = p.id AND a.type = {}{}").format(Literal(scope.type), _apps(scope))
+    if not one_by_one:
+        return SQL("audiences_address a ON {}").format(wanted)
+    return SQL("LATERAL (SELECT a.* FROM audiences_address a WHERE {} OFFSET 0) a ON TRUE").format(wanted)
 
 
 def _apps(scope: Scope) -> Composable:

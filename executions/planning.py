@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from psycopg.sql import SQL, Composable, Literal
 
 from executions.batches import BATCH_SIZE
-from executions.classify import WITHIN_PAGE, Scope, contacts_sql, recipients_sql
+from executions.classify import Scope, contacts_sql, recipients_sql
 from executions.leases import expired, lease_end
 from executions.models import Execution
 from executions.partitions import ensure_partition
@@ -150,7 +150,7 @@ def _page_sql(held: _Plan, *, after: int) -> Composable:
         FROM page
     """).format(
         contacts=contacts,
-        recipients=recipients_sql(held.scope, SQL("SELECT id FROM page"), until=held.until, between=WITHIN_PAGE),
+        recipients=recipients_sql(held.scope, SQL("SELECT id FROM page"), until=held.until, one_by_one=True),
         launched_on=Literal(held.launched_on),
         execution=Literal(held.execution_id),
         workspace=Literal(held.scope.workspace_id),

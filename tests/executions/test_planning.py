@@ -1,7 +1,9 @@
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection
+from psycopg.sql import SQL
 
 from audiences.models import Address
 from executions import planning
@@ -145,3 +147,26 @@ def test_planners_that_race_plan_everyone_once(monkeypatch: pytest.MonkeyPatch) 
     execution.refresh_from_db()
     assert results.count(Planned.DONE) == 1
     assert execution.size == 10 == len({contact for contacts, _ in planned(execution) for contact in contacts})
+
+
+def test_a_few_people_far_apart_cost_no_look_at_those_between(workspace: Workspace) -> None:
+    people = make_contacts(workspace, 3000)
+    execution = make_execution(workspace, audience=list_of(workspace, people[0], people[-1]))
+    held = planning._acquire(execution.pk)
+    assert held is not None
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audiences_address, audiences_contact, audiences_listmembership")
+        planning.ensure_partition(held.launched_on)
+        cursor.execute(SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + planning._page_sql(held, after=0))
+        [[explained]] = cursor.fetchall()
+    assert 0 < _rows_read(explained, "audiences_address") <= 4
+
+
+def _rows_read(node: Any, table: str) -> int:
+    """By all the scans of a table in an explained plan."""
+    if isinstance(node, list):
+        return sum(_rows_read(one, table) for one in node)
+    if not isinstance(node, dict):
+        return 0
+    here = node["Actual Rows"] * node["Actual Loops"] if node.get("Relation Name") == table else 0
+    return int(here) + sum(_rows_read(inner, table) for inner in node.values())
