@@ -56,7 +56,7 @@ def preview_launch(
 def _reserved(campaign: Campaign, contact: Contact | None) -> dict[str, Any]:
     return {
         "unsubscribe_url": f"{settings.BASE_URL}/u/example",
-        "preferences_url": f"{settings.BASE_URL}/u/example",
+        "preferences_url": f"{settings.BASE_URL}/preferences/example",
         "contact": contact_field(
             external_id=contact.external_id if contact else "user-1",
             locale=contact.locale if contact else "",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from audiences.unsubscribe import unsubscribe_token
+from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
 from campaigns.models import Purpose
 from common.channels import APP_TYPES, Type
 from executions.content import Content, compile_content, contact_field
@@ -52,8 +52,8 @@ class Prepared:
             token = unsubscribe_token(
                 execution_id=self.id, contact_id=recipient.contact_id, address_id=recipient.address_id
             )
-            url = f"{settings.BASE_URL}/u/{token}"
-            reserved = {"unsubscribe_url": url, "preferences_url": url}
+            url = unsubscribe_url(token)
+            reserved = {"unsubscribe_url": url, "preferences_url": preferences_url(token)}
         if recipient.contact is not None:
             external_id, locale, timezone = recipient.contact
             reserved["contact"] = contact_field(

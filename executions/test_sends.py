@@ -13,7 +13,7 @@ from django.conf import settings
 from audiences.address_values import parse_address
 from audiences.bad_value import BadValue
 from audiences.models import Address, Contact
-from audiences.unsubscribe import unsubscribe_token
+from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
 from campaigns.models import Campaign, Purpose
 from common.authorship import Actor
 from common.channels import APP_TYPES, Type
@@ -169,8 +169,13 @@ def _message(
 ) -> Message:
     delivery_id = f"test-{ready.campaign.pk}-{secrets.token_hex(6)}"
     # An execution of 0: the page says thank you, and nobody is unsubscribed by a test.
-    url = f"{settings.BASE_URL}/u/{unsubscribe_token(execution_id=0, contact_id=0, address_id=0)}"
-    reserved = {"unsubscribe_url": url, "preferences_url": url, "contact": _contact_field(contact)}
+    token = unsubscribe_token(execution_id=0, contact_id=0, address_id=0)
+    url = unsubscribe_url(token)
+    reserved = {
+        "unsubscribe_url": url,
+        "preferences_url": preferences_url(token),
+        "contact": _contact_field(contact),
+    }
     attributes = contact.attributes if contact else {}
     if ready.campaign.type != Type.EMAIL:
         return Message(index, delivery_id, address, content.render(attributes, {}, reserved), None, app_id)
