@@ -9,14 +9,14 @@ from psycopg.types.json import Jsonb
 from executions import cap_reservation
 from executions.batches import Claim
 from executions.chunk import lock_batch
-from executions.prepared import Prepared
+from executions.models import Execution
 from executions.states import BatchState, Outcome, SkipReason
 from executions.window import Recorded, with_reasons
 
 _CANCELLED = SkipReason.CANCELLED.value
 
 
-async def cancel_rest(connection: AsyncConnection, prepared: Prepared, claim: Claim) -> None:
+async def cancel_rest(connection: AsyncConnection, execution: Execution, claim: Claim) -> None:
     """Everyone of a batch of which nothing is in flight. Raises LeaseLost."""
     async with connection.transaction(), connection.cursor() as cursor:
         locked = await lock_batch(cursor, claim)
@@ -30,7 +30,7 @@ async def cancel_rest(connection: AsyncConnection, prepared: Prepared, claim: Cl
                 unnest(r.contact_ids[{first}:], r.address_ids[{first}:]) u (contact_id, address_id)
             WHERE r.batch_id = {batch} RETURNING contact_id
             """).format(
-                launched_on=Literal(prepared.launched_on),
+                launched_on=Literal(execution.launched_on),
                 execution=Literal(claim.execution_id),
                 workspace=Literal(claim.workspace_id),
                 skipped=Literal(Outcome.SKIPPED.value),
@@ -48,21 +48,23 @@ async def cancel_rest(connection: AsyncConnection, prepared: Prepared, claim: Cl
             " reasons = %s, lease_token = NULL, lease_until = NULL, journal = '' WHERE id = %s",
             [rest, BatchState.CLOSED.value, Jsonb(with_reasons(locked.reasons, made)), claim.id],
         )
-        await _give_back(cursor, prepared, claim, contacts)
+        await _give_back(cursor, execution, claim, contacts)
 
 
-async def _give_back(cursor: AsyncCursor, prepared: Prepared, claim: Claim, contacts: set[int]) -> None:
+async def _give_back(cursor: AsyncCursor, execution: Execution, claim: Claim, contacts: set[int]) -> None:
     """Some may hold a reservation from a chunk that was handed back."""
     caps = await cap_reservation.load_caps(
         cursor,
-        workspace_id=prepared.workspace_id,
-        execution_id=prepared.id,
-        type=prepared.type,
-        tags=prepared.tags,
-        limited=prepared.frequency_capping,
+        workspace_id=execution.workspace_id,
+        execution_id=execution.pk,
+        type=execution.type,
+        tags=execution.tags,
+        limited=execution.frequency_capping,
     )
     if caps is None or not contacts:
         return
     await cap_reservation.lock_uses(cursor, caps, contacts)
-    used = await cap_reservation.still_used(cursor, caps, contacts, launched_on=prepared.launched_on, batch_id=claim.id)
+    used = await cap_reservation.still_used(
+        cursor, caps, contacts, launched_on=execution.launched_on, batch_id=claim.id
+    )
     await cap_reservation.give_back(cursor, caps, contacts - used)

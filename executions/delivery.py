@@ -15,6 +15,7 @@ from executions.chunk import LeaseLost, turn_chunk
 from executions.fates import fate_of
 from executions.journal import Journal
 from executions.leases import LEASE_SECONDS, RENEW_SECONDS
+from executions.models import Execution
 from executions.prepared import Prepared
 from executions.runtime import Runtime
 from executions.states import State
@@ -59,7 +60,12 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
     closed = False
     while time.monotonic() < lane.ends:
         journal = runtime.journal()
-        claim = await claim_batch(await runtime.connection(), prepared.id, journal=journal.name)
+        try:
+            claim = await claim_batch(await runtime.connection(), prepared.id, journal=journal.name)
+        except OperationalError:
+            # It may have been claimed: two batches must not share a journal, or recovering one takes it from the other.
+            runtime.abandon_journal()
+            raise
         if claim is None:
             return TurnEnd(more=False, closed=closed)
         work = BatchWork(lane, claim, journal)
@@ -69,15 +75,15 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
     return TurnEnd(more=True, closed=closed)
 
 
-async def run_cancelling_turn(runtime: Runtime, prepared: Prepared) -> TurnEnd:
-    """Gives the batches of a cancelled execution their rows, without its provider."""
+async def run_cancelling_turn(runtime: Runtime, execution: Execution) -> TurnEnd:
+    """Gives the batches of a cancelled execution their rows, without its provider or its content."""
     ends = time.monotonic() + TURN_SECONDS
     connection = await runtime.connection()
     while time.monotonic() < ends:
-        claim = await claim_batch(connection, prepared.id, journal="")
+        claim = await claim_batch(connection, execution.pk, journal="")
         if claim is None:
             return TurnEnd(more=False, closed=True)
-        await cancel_rest(connection, prepared, claim)
+        await cancel_rest(connection, execution, claim)
     return TurnEnd(more=True, closed=True)
 
 

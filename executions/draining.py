@@ -43,18 +43,18 @@ def drain(turn: Turn) -> Turn | None:
 
 
 def _work(execution_id: int) -> TurnEnd:
-    execution = Execution.objects.only("state", "provider_id", "type").get(pk=execution_id)
-    if execution.state not in (State.RUNNING, State.CANCELLING):
-        return NOTHING
+    execution = Execution.objects.get(pk=execution_id)
     here = runtime()
+    if execution.state == State.CANCELLING:
+        return here.run(run_cancelling_turn(here, execution))
+    if execution.state != State.RUNNING:
+        return NOTHING
     try:
         prepared = here.prepared(execution_id)
     except (TemplateError, AddressError) as error:
         logger.exception("execution %s can't be prepared", execution_id)
         _wait(execution_id, "unusable_content", str(error))
         return NOTHING
-    if execution.state == State.CANCELLING:
-        return here.run(run_cancelling_turn(here, prepared))
     provider = breaker.ask_provider(execution.provider_id, execution_id=execution_id, type=execution.type)
     return NOTHING if provider is None else _deliver(here, prepared, provider)
 

@@ -1,11 +1,15 @@
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from audiences.models import Address, Suppression
-from audiences.unsubscribe import read_token
+from audiences.unsubscribe import preferences_url, read_token
 from executions import delivery, planning
+from executions.draining import drain
+from executions.lanes import open_lanes
 from executions.models import Batch, Delivery, Execution, RecipientData
 from executions.planning import plan
+from executions.runtime import runtime
 from executions.states import BatchState, State
 from providers.models import Provider, SandboxMessage
 from tests.executions.rows import ledger, make_execution
@@ -266,3 +270,31 @@ def test_messages_of_a_repeated_ledger_row_keep_the_first(workspace: Workspace) 
     )
     drain_all(execution)
     assert ledger(execution) == [(person.pk, address.pk, "unknown", None)]
+
+
+def test_what_can_no_longer_be_rendered_can_still_be_cancelled(workspace: Workspace) -> None:
+    make_contacts(workspace, 2)
+    execution = make_execution(workspace)
+    plan(execution.pk)
+    version = execution.template_version
+    type(version).objects.filter(pk=version.pk).update(content={"subject": "{{ oh", "html": "x", "text": ""})
+    drain(open_lanes(execution.pk)[0])
+    execution.refresh_from_db()
+    assert execution.state_reason and execution.state_reason["code"] == "unusable_content"
+    Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+    drain_all(execution)
+    assert (execution.state, counts(execution)) == (State.CANCELLED, {"skipped": 2})
+
+
+def test_preferences_have_a_page_of_their_own(workspace: Workspace) -> None:
+    content = {"subject": "s", "html": "<a href='{{ unsubscribe_url }}'></a>", "text": "{{ preferences_url }}"}
+    make_contact(workspace)
+    campaign = make_campaign(workspace, template=make_template(workspace, content=content))
+    [message] = outbox(deliver(make_execution(workspace, campaign=campaign)))
+    token = message.content["html"].split("/u/")[1].split("'")[0]
+    assert message.content["text"].strip() == preferences_url(token)
+
+
+def test_the_database_url_may_say_how_long_to_wait_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"connect_timeout": 3})
+    assert runtime().run(runtime().connection()).closed is False

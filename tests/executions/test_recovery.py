@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 import pytest
+from psycopg import AsyncConnection, OperationalError
 
+from executions import delivery, recovery
 from executions import journal as journals
-from executions import recovery
 from executions.batches import Claim, claim_batch, renew_lease
 from executions.breaker import Available, ask_provider
 from executions.chunk import LeaseLost, turn_chunk
+from executions.draining import drain
 from executions.journal import Journal, open_dead, remove_stale
+from executions.lanes import open_lanes
 from executions.models import Batch, Delivery, Execution
 from executions.planning import plan
 from executions.recovery import recover
@@ -200,6 +203,25 @@ def test_a_lease_renewed_while_the_recoverer_waited_is_not_taken(workspace: Work
     assert held.expired and here.run(late()) is False
     assert Batch.objects.get(execution=execution).lease_token == window.claim.token
     journal.remove()
+
+
+def test_a_claim_whose_answer_was_lost_shares_no_journal_with_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = planned(workspace, 2)
+    claim = delivery.claim_batch
+
+    async def unheard(connection: AsyncConnection, execution_id: int, *, journal: str) -> Claim | None:
+        await claim(connection, execution_id, journal=journal)
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "claim_batch", unheard)
+        [turn] = open_lanes(execution.pk)
+        with pytest.raises(OperationalError):
+            drain(turn)
+    recover(runtime())
+    assert counts(drain_all(execution)) == {"sent": 2}
 
 
 def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:
