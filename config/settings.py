@@ -97,9 +97,19 @@ TEMPLATES = [
     },
 ]
 
+_DATABASE = environ.Env.db_url_config(service_url("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/volley"))
 DATABASES = {
     "default": {
-        **environ.Env.db_url_config(service_url("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/volley")),
+        **_DATABASE,
+        # A database whose host vanished without a word is noticed after 20 seconds, not after the kernel's two hours.
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+            **_DATABASE.get("OPTIONS", {}),
+        },
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

@@ -42,7 +42,7 @@ def beat(component: str, *, instance: str, capacity: int = 0) -> None:
     seen = [(component, instance, capacity)]
     if component == "worker" and _valkey_answers():
         seen.append(("valkey", "broker", 0))
-    with psycopg.connect(**connection_parameters(), autocommit=True, connect_timeout=5) as database:
+    with psycopg.connect(**connection_parameters(), autocommit=True) as database:
         for row in seen:
             database.execute(_BEAT, row)
         database.execute(

@@ -40,9 +40,7 @@ class Runtime:
     async def connection(self) -> AsyncConnection:
         """In autocommit mode; made anew where the last one broke. No prepared statements: PgBouncer must work."""
         if self._connection is None or self._connection.broken or self._connection.closed:
-            self._connection = await AsyncConnection.connect(
-                **self._conninfo, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_SECONDS
-            )
+            self._connection = await AsyncConnection.connect(**self._conninfo, autocommit=True, prepare_threshold=None)
         return self._connection
 
     async def drop_connection(self) -> None:
@@ -134,5 +132,7 @@ def close_runtime() -> None:
 def connection_parameters() -> Mapping[str, Any]:
     """The database that Django uses."""
     parameters = django_connection.get_connection_params()
-    unwanted = ("context", "cursor_factory", "prepare_threshold")
-    return {name: value for name, value in parameters.items() if name not in unwanted}
+    unwanted = ("autocommit", "context", "cursor_factory", "prepare_threshold")
+    return {"connect_timeout": CONNECT_SECONDS} | {
+        name: value for name, value in parameters.items() if name not in unwanted
+    }
