@@ -219,11 +219,13 @@ async def _cap(
 ) -> None:
     why = await cap_reservation.explain(cursor, caps, refused)
     attempts = window.claim.attempt
-    for message in list(marked.messages):
+    messages = marked.messages.copy()
+    marked.messages.clear()
+    for message in messages:
         contact = marked.recipients[message.index][0]
         if contact not in refused:
+            marked.messages.append(message)
             continue
-        marked.messages.remove(message)
         capped = why.get(contact)
         if prepared.on_cap == OnCap.DEFER:
             wait = max(capped.wait, 1.0) if capped else 1.0

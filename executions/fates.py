@@ -13,7 +13,10 @@ THROTTLED_SECONDS = 30.0
 
 
 class Fate(NamedTuple):
-    """`outcome` None: parked for `wait` seconds, as attempt `attempts`. `at` is the loop's clock when it was sent."""
+    """`outcome` None: parked for `wait` seconds, as attempt `attempts`. `at` is the loop's clock when it was sent.
+
+    `maybe_sent`: parked though it may have arrived, so its use of the frequency caps stays.
+    """
 
     outcome: Outcome | None
     reason: str | None = None
@@ -23,6 +26,7 @@ class Fate(NamedTuple):
     at: float | None = None
     wait: float = 0.0
     dead_address: bool = False
+    maybe_sent: bool = False
 
 
 def skipped(reason: SkipReason, detail: str | None = None, *, attempts: int = 0) -> Fate:
@@ -56,7 +60,8 @@ def fate_of(result: Result, *, attempts: int, on_unknown: str, at: float) -> Fat
 def in_doubt(*, attempts: int, on_unknown: str, response: str | None = None) -> Fate:
     """Handed over and never answered: the campaign chose what that means."""
     if on_unknown == OnUnknown.RESEND and attempts <= len(_delays()):
-        return parked("retry", _jittered(_delays()[attempts - 1]), attempts=attempts)
+        wait = _jittered(_delays()[attempts - 1])
+        return Fate(None, "retry", attempts=attempts, wait=wait, maybe_sent=True)
     return Fate(Outcome.UNKNOWN, None, None, response, attempts)
 
 

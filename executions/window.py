@@ -76,8 +76,8 @@ def record(window: Window, *, stop: int, clock: int, now: float) -> Recorded:
 
 
 def _add(made: Recorded, contact: int, address: int, fate: Fate, clock: int, now: float, reserved: bool) -> None:
-    outcome, reason, detail, response, attempts, at, wait, dead = fate
-    if reserved and outcome is not Outcome.SENT and outcome is not Outcome.UNKNOWN:
+    outcome, reason, detail, response, attempts, at, wait, dead, maybe_sent = fate
+    if reserved and outcome is not Outcome.SENT and outcome is not Outcome.UNKNOWN and not maybe_sent:
         made.freed.add(contact)
     if outcome is None:
         made.parked.append(Waiting(contact, address, attempts, wait, reason or "retry"))

@@ -125,6 +125,19 @@ def test_a_use_in_doubt_is_kept(workspace: Workspace) -> None:
     assert uses(workspace) == [1]
 
 
+def test_a_use_in_doubt_is_kept_while_it_waits_to_be_sent_again(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@silent.test": "unknown"}})
+    make_contact(workspace, email="a@silent.test")
+    first = deliver(make_execution(workspace, on_unknown="resend"))
+    assert uses(workspace) == [1]
+    assert counts(deliver(make_execution(workspace))) == {"skipped": 1}
+    Provider.objects.filter(workspace=workspace).update(config={})
+    make_due(first)
+    assert counts(drain_all(first)) == {"sent": 1}
+    assert uses(workspace) == [1]
+
+
 def test_a_delayed_retry_reserves_again(workspace: Workspace) -> None:
     make_cap(workspace, 1)
     Provider.objects.filter(workspace=workspace).update(config={"rules": {"@busy.test": "retry"}})
