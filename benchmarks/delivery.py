@@ -10,7 +10,7 @@ from benchmarks.processes import Process, Product
 from benchmarks.report import say
 from benchmarks.world import World
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)

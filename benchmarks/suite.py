@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, planning, rendering
+from benchmarks import bare, planning, rendering, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
@@ -19,9 +19,9 @@ from benchmarks.world import World, forget_heartbeats, html, make_world
 PROCESSES = 2
 WARM_UP = 10_000
 SMALL = 1
-LATENCY_SIZE = 20_000
+LATENCY_SIZE = 4_000
 LATENCY_MS = 20
-LATENCY_CONNECTIONS = 40
+LATENCY_CONNECTIONS = 8
 BARS_US = {"data": 50.0, "bdat": 38.0, "debian": 55.0}
 CAPS_BAR = 1.15
 BARE_BAR = 0.6
@@ -48,6 +48,7 @@ class Suite:
         self._table = Table()
         self._database_url = os.environ["DATABASE_URL"]
         self._postmaster = postmaster(self._database_url)
+        self._yardstick = [yardstick.turn_nanoseconds()]
 
     def run(self) -> None:
         where = machine(self._database_url)
@@ -56,7 +57,7 @@ class Suite:
             rendering.measure(self._table, runs=self._runs)
         if self._only - {"render", "peers"}:
             self._deliveries()
-        print(f"\n{where}\n\n{self._table.markdown()}", flush=True)
+        print(f"\n{where}; {yardstick.words(self._yardstick)}\n\n{self._table.markdown()}", flush=True)
 
     def _deliveries(self) -> None:
         sizes = sorted(self._sizes())
@@ -112,6 +113,7 @@ class Suite:
         runs: dict[str, list[Run]] = defaultdict(list)
         bare_runs: list[bare.Sent] = []
         for _ in range(self._runs):
+            self._yardstick.append(yardstick.turn_nanoseconds())
             for name, (process, port) in receivers.items():
                 bench.world.limit(on=name == "caps")
                 bench.world.aim_at(port)
@@ -164,7 +166,7 @@ class Suite:
                     forget_heartbeats()
                     with product(self._folder, workers=workers) as running:
                         bench = Bench(world, running, self._postmaster)
-                        bench.deliver(WARM_UP, process)
+                        bench.deliver(SMALL, process)
                         found.append(told(f"{workers} processes", bench.deliver(LATENCY_SIZE, process)))
         self._table.add(_latency_row(runs[1], runs[2]))
 
