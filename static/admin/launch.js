@@ -163,7 +163,7 @@ function drawPreview(answer) {
   } else who.textContent = "With the template's sample values.";
   const parts = [];
   if ((answer.contact || !sample) && answer.preview.missing.length) {
-    parts.push(element("p", "v-notice", `Without a value: ${answer.preview.missing.join(", ")}. Such a recipient is skipped.`));
+    parts.push(element("p", "v-notice", `Without a value: ${[...new Set(answer.preview.missing)].join(", ")}. Such a recipient is skipped.`));
   }
   for (const problem of answer.preview.problems) {
     if (problem.level === "error") parts.push(element("p", "v-bad", problem.message));
