@@ -23,7 +23,7 @@ from templates_registry.liquid import limits
 from templates_registry.liquid.environment import Template, children, environment, parse
 from templates_registry.liquid.limits import RenderError, SourceRefused
 from templates_registry.liquid.problems import Level, Problem, place
-from templates_registry.liquid.variables import find_variables
+from templates_registry.liquid.variables import RESERVED_NAMES, find_variables
 
 LOADING_TAGS = ("include", "render", "extends", "block", "import", "from", "layout", "section", "macro", "call")
 _UNEXPECTED_TAG = re.compile(r"unexpected tag '(.*)'")
@@ -154,10 +154,17 @@ class _Checker:
             hint = f"Use at most {limits.MAX_BLOCK_DEPTH} nested blocks."
             self._add(node.token, "too_deep", "Blocks are nested too deeply.", hint)
             return
+        self._names_given(node)
         for expression in node.expressions():
             self._expression(expression, 1)
         for child in children(node):
             self._node(child, depth + 1, loops)
+
+    def _names_given(self, node: Node) -> None:
+        for name in (*node.template_scope(), *node.block_scope()):
+            if name in RESERVED_NAMES:
+                message = f"{name} is a name of Volley's own: a template can't give it another value."
+                self._add(node.token, "reserved_name", message, "Choose another name.")
 
     def _repeats(self, node: Node, times: int) -> None:
         """A `when` runs its block once for each choice that matches: nested ones multiply."""
