@@ -149,7 +149,20 @@ def test_the_preview_names_the_line_of_an_error_and_what_is_missing(editor: Clie
     assert preview(editor, template).json()["missing"] == ["first_name"] * 3
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"content": []}', b"\xff", b'{"content": {"html": 7}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"content": []}',
+        b"\xff",
+        b'{"content": {"html": 7}}',
+        b'{"content": ' + b'{"a": ' * 100_000 + b"1" + b"}" * 100_001,
+        b'{"content": {}, "contact": "\\ud800"}',
+        b'{"content": {}, "contact": "a\\u0000"}',
+        b'{"content": {"subject": "{{ a }}"}, "sample": {"a": ' + b"9" * 5_000 + b"}}",
+    ],
+)
 def test_a_broken_preview_request_never_breaks_the_server(editor: Client, workspace: Workspace, body: bytes) -> None:
     template = make_draft_template(workspace)
     answer = editor.post(address(template, page="preview"), body, content_type="application/json")
