@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django import forms
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -81,6 +82,8 @@ class ProviderForm(ScopedModelForm):
     def _check(self, kind: str, cleaned: dict[str, Any]) -> None:
         self.instance.config = self._config(kind, cleaned)
         credentials = self._credentials(kind, cleaned)
+        if self.errors:
+            return
         settings = ProviderSettings(
             type=cleaned.get("type") or "",
             kind=kind,
@@ -112,6 +115,17 @@ class ProviderForm(ScopedModelForm):
             return {}
         if cleaned.get("password"):
             return {"password": cleaned["password"]}
-        if not self.instance.credentials:
+        return self._stored(cleaned) if self.instance.credentials else {}
+
+    def _stored(self, cleaned: dict[str, Any]) -> dict[str, str]:
+        """Whoever may change the host must not learn the password by having it sent to a host of their own."""
+        if cleaned.get("host") != self.fields["host"].initial:
+            self.add_error(
+                "password", "Enter the password again: the stored one belongs to the host that was set before."
+            )
             return {}
-        return dict(json.loads(decrypt(self.instance.credentials)))
+        try:
+            return dict(json.loads(decrypt(self.instance.credentials)))
+        except InvalidToken:
+            self.add_error("password", "Enter it again: the key that it was encrypted with is no longer configured.")
+            return {}

@@ -111,7 +111,7 @@ class WorkspaceFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        if chosen not in map(str, roles_of(request)):
+        if chosen not in {str(workspace_id) for workspace_id in roles_of(request)}:
             return queryset
         return queryset.filter(workspace_id=chosen)
 

@@ -11,7 +11,7 @@ from django.test import Client
 from audiences.models import Suppression, Upload
 from campaigns.models import Campaign
 from common.encryption import decrypt
-from executions import admin_banner
+from executions.admin_pages import banner
 from executions.models import FrequencyCap, Heartbeat
 from providers.models import Provider, Sender
 from tests.factories import make_campaign, make_key, make_list, make_provider, make_sender, make_upload
@@ -75,14 +75,35 @@ def test_a_providers_password_is_stored_encrypted_and_never_shown(staff: Staff, 
     assert b"hunter2!" not in page and relay.credentials.encode() not in page
 
 
+def test_the_stored_password_is_never_taken_to_another_host(staff: Staff, workspace: Workspace) -> None:
+    client = staff(Role.ADMIN)
+    client.post("/admin/providers/provider/add/", RELAY)
+    relay = Provider.objects.get(name="relay")
+    address, moved = f"/admin/providers/provider/{relay.pk}/change/", {**RELAY, "host": "mine.test"}
+    refused = client.post(address, {**moved, "password": ""})
+    assert set(_errors(refused)) == {"password"}
+    assert Provider.objects.get(pk=relay.pk).config["host"] == "relay.test"
+    assert client.post(address, {**moved, "password": "another one"}).status_code == 302
+
+
+def test_a_password_of_a_lost_key_is_asked_for_again(staff: Staff, workspace: Workspace) -> None:
+    client = staff(Role.ADMIN)
+    client.post("/admin/providers/provider/add/", RELAY)
+    relay = Provider.objects.get(name="relay")
+    relay.credentials = "made with another key"
+    relay.save()
+    refused = client.post(f"/admin/providers/provider/{relay.pk}/change/", {**RELAY, "password": ""})
+    assert set(_errors(refused)) == {"password"}
+
+
 def test_an_empty_password_keeps_the_stored_one_and_a_switch_forgets_it(staff: Staff, workspace: Workspace) -> None:
     client = staff(Role.ADMIN)
     client.post("/admin/providers/provider/add/", RELAY)
     relay = Provider.objects.get(name="relay")
     path = f"/admin/providers/provider/{relay.pk}/change/"
-    assert client.post(path, {**RELAY, "password": "", "host": "other.test"}).status_code == 302
+    assert client.post(path, {**RELAY, "password": "", "port": "2525"}).status_code == 302
     relay.refresh_from_db()
-    assert relay.config["host"] == "other.test"
+    assert relay.config["port"] == 2525
     assert json.loads(decrypt(relay.credentials)) == {"password": "hunter2!"}
     client.post(path, {**RELAY, "password": "", "forget_password": "on"})
     relay.refresh_from_db()
@@ -276,7 +297,7 @@ def test_an_unknown_time_zone_is_refused(staff: Staff, workspace: Workspace) -> 
 
 
 def test_the_banner_names_what_is_silent(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_banner, "_kept", (-admin_banner.KEPT_SECONDS, ()))
+    monkeypatch.setattr(banner, "_kept", (-banner.KEPT_SECONDS, ()))
     Heartbeat.objects.all().delete()
     page = staff(Role.VIEWER).get("/admin/").content.decode()
     assert 'class="v-banner"' in page
