@@ -11,10 +11,10 @@ from benchmarks.report import Row, Table, say, spread
 from benchmarks.world import World, tidy
 from campaigns.models import Campaign
 from common.authorship import SYSTEM, authored_by
-from executions.launch import launch
-from executions.launch_request import LaunchRequest
+from executions.delivery.planning import Planned, plan
+from executions.launching.launch import launch
+from executions.launching.request import LaunchRequest
 from executions.models import Execution
-from executions.planning import Planned, plan
 from executions.states import State
 from templates_registry.models import Template
 

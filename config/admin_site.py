@@ -20,12 +20,12 @@ class VolleyAdminSite(AdminSite):
     index_template = "volley/dashboard.html"
 
     def get_urls(self) -> list[Any]:
-        from executions.admin_launch import launch_urls
+        from executions.admin_pages.launch import launch_urls
 
         return [*launch_urls(self), *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from executions.admin_banner import silent_parts
+        from executions.admin_pages.banner import silent_parts
 
         context = dict(super().each_context(request))
         if self.has_permission(request):
@@ -33,7 +33,7 @@ class VolleyAdminSite(AdminSite):
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        from executions.admin_dashboard import dashboard
+        from executions.admin_pages.dashboard import dashboard
 
         return super().index(request, {"title": "Dashboard", **dashboard(request), **(extra_context or {})})
 

@@ -16,20 +16,20 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _worker_is_alive(sender: Any, **_: object) -> None:
-    from executions.heartbeat import start_heart  # Django has no apps yet when this module is imported
+    from executions.delivery.heartbeat import start_heart  # Django has no apps yet when this module is imported
 
     start_heart("worker", instance=sender.hostname, capacity=sender.controller.concurrency)
 
 
 @beat_init.connect
 def _beat_is_alive(**_: object) -> None:
-    from executions.heartbeat import start_heart
+    from executions.delivery.heartbeat import start_heart
 
     start_heart("beat", instance=platform.node())
 
 
 @worker_process_shutdown.connect
 def _child_ends(**_: object) -> None:
-    from executions.runtime import close_runtime
+    from executions.delivery.runtime import close_runtime
 
     close_runtime()

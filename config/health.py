@@ -6,7 +6,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from executions.heartbeat import silent_components
+from executions.delivery.heartbeat import silent_components
 
 logger = logging.getLogger(__name__)
 

@@ -212,7 +212,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AddressState": "audiences.models.AddressState",
         "CampaignState": "campaigns.models.CampaignState",
-        "ExecutionState": "executions.serializers.STATES",
+        "ExecutionState": "executions.api.serializers.STATES",
         "ListState": "audiences.serializers.LIST_STATES",
         "UploadFormat": "audiences.serializers.UPLOAD_FORMATS",
         "UploadState": "audiences.models.UploadState",

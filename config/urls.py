@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from config.health import healthz, readyz
 from config.problem_pages import problem_index, problem_page
-from executions.admin_template_preview import template_preview
+from executions.admin_pages.template_preview import template_preview
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -27,9 +27,8 @@ urlpatterns = [
     path("", include("audiences.urls")),
     path("", include("campaigns.urls")),
     path("", include("templates_registry.urls")),
-    path("", include("executions.api_urls")),
-    path("", include("executions.urls")),
-    path("", include("executions.page_urls")),
+    path("", include("executions.api.urls")),
+    path("", include("executions.unsubscribing.urls")),
     path(
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),

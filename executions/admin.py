@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from executions import admin_deliveries, admin_live
-from executions.admin_caps import FrequencyCapAdmin
+from executions.admin_pages import deliveries, live
+from executions.admin_pages.caps import FrequencyCapAdmin
 from executions.models import Execution
 from executions.states import State
 from workspaces.admin_scope import ScopedModelAdmin, get_scoped_object_or_404
@@ -75,10 +75,10 @@ class ExecutionAdmin(ScopedModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         views = (
-            ("live", admin_live.live_view, "live"),
-            ("progress", admin_live.progress_view, "progress"),
-            ("move", admin_live.move_view, "move"),
-            ("deliveries", admin_deliveries.deliveries_view, "deliveries"),
+            ("live", live.live_view, "live"),
+            ("progress", live.progress_view, "progress"),
+            ("move", live.move_view, "move"),
+            ("deliveries", deliveries.deliveries_view, "deliveries"),
         )
         own = [
             path(

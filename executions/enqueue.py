@@ -18,7 +18,7 @@ def enqueue_drain(execution_id: int) -> None:
 
 
 def enqueue_lane(execution_id: int, slot: int, ticket: int) -> None:
-    """One lane's next turn; see `executions.lanes`."""
+    """One lane's next turn; see `executions.delivery.lanes`."""
     publish("executions.drain", execution_id, slot, ticket)
 
 

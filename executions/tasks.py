@@ -2,11 +2,11 @@
 
 from celery import shared_task
 
-from executions import draining, lanes, partitions, planning, sweeping
+from executions.delivery import draining, lanes, partitions, planning, sweeping
+from executions.delivery.finishing import finish_if_complete
+from executions.delivery.lanes import Turn
+from executions.delivery.planning import Planned
 from executions.enqueue import enqueue_lane, enqueue_plan
-from executions.finishing import finish_if_complete
-from executions.lanes import Turn
-from executions.planning import Planned
 
 
 @shared_task(name="executions.plan")

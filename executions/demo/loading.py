@@ -13,7 +13,7 @@ from audiences.lists import create_list
 from audiences.models import List, Upload, UploadState
 from audiences.uploads import create_upload
 from common.authorship import Actor
-from executions.cap_rules import CapFields, caps_of, create_cap
+from executions.caps.rules import CapFields, caps_of, create_cap
 from executions.demo.contacts import APP_IDS, BOUNCED, COUNT, as_csv
 from executions.demo.templates import EMAIL, PUSH, SAMPLE
 from providers.models import Kind, Provider, Sender

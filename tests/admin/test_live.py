@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from executions.delivery.partitions import make_partitions
 from executions.models import Batch, Delivery
-from executions.partitions import make_partitions
 from executions.states import BatchState, Outcome, State
 from providers.models import SandboxMessage
 from tests.factories import make_campaign, make_contacts, make_execution

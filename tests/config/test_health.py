@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import override_settings
 from pytest_django import DjangoDbBlocker
 
-from executions.heartbeat import COMPONENTS
+from executions.delivery.heartbeat import COMPONENTS
 
 SEEN = """
 INSERT INTO executions_heartbeat (component, instance, capacity, seen_at)

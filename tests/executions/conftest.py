@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from executions.runtime import close_runtime
+from executions.delivery.runtime import close_runtime
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ from django.db import connection
 from audiences.models import Address, Contact
 from campaigns.models import Campaign
 from common.authorship import SYSTEM
-from executions.launch import launch
-from executions.launch_request import LaunchRequest
+from executions.delivery.partitions import ensure_partition
+from executions.launching.launch import launch
+from executions.launching.request import LaunchRequest
 from executions.models import Batch, Delivery, Execution
-from executions.partitions import ensure_partition
 from executions.states import Outcome
 
 AT = datetime(2026, 11, 23, 10, 0, 2, tzinfo=UTC)

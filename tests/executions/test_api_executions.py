@@ -288,7 +288,7 @@ def test_deliveries_are_exported_as_csv(
 def test_a_csv_has_all_pages(
     api: Api, execution: Execution, ledger: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("executions.deliveries.EXPORT_PAGE", 2)
+    monkeypatch.setattr("executions.reading.deliveries.EXPORT_PAGE", 2)
     answer = api.get(f"/api/v1/executions/{execution.pk}/deliveries?format=csv&outcome=sent")
     lines = b"".join(answer.streaming_content).decode().splitlines()
     assert [line.split(",")[0] for line in lines] == ["delivery_id", *ledger[:3]]

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from executions.delivery.planning import plan
+from executions.delivery.runtime import close_runtime
 from executions.models import Batch, Delivery, Execution, FrequencyCap, FrequencyUse
-from executions.planning import plan
-from executions.runtime import close_runtime
 from executions.states import BatchState, State
 from providers.models import Provider
 from tests.executions.rows import ledger, list_of, make_execution

@@ -5,7 +5,7 @@ from django.db import connection
 
 from audiences.models import Address, Suppression
 from audiences.sources import UnknownSource, source_condition
-from executions.classify import Scope, contacts_sql, recipients_sql
+from executions.delivery.classify import Scope, contacts_sql, recipients_sql
 from executions.models import RecipientData
 from tests.executions.rows import list_of, make_execution
 from tests.factories import make_address, make_app, make_contact, make_list

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from executions.content import Content, compile_content, contact_field
+from executions.delivery.content import Content, compile_content, contact_field
 from templates_registry.liquid import MissingVariable, RenderError
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from common.authorship import Actor
 from common.errors import Conflict, NotFound
-from executions import control
-from executions.launch import launch
-from executions.launch_request import LaunchRequest
+from executions.launching import control
+from executions.launching.launch import launch
+from executions.launching.request import LaunchRequest
 from executions.models import Execution
 from executions.states import State
 from tests.factories import make_campaign, make_contact

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from executions import planning
+from executions.delivery import planning
 from executions.models import Batch, Delivery, Execution
 from executions.states import Outcome
 from providers.models import SandboxMessage

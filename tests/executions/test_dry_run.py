@@ -11,10 +11,10 @@ from audiences.models import Address, Contact, List, Suppression
 from campaigns.models import Campaign
 from common.authorship import SYSTEM
 from common.errors import Conflict, Invalid
-from executions import dry_run as dry_runs
-from executions.dry_run import dry_run
-from executions.launch import launch
-from executions.launch_request import LaunchRequest
+from executions.launching import dry_run as dry_runs
+from executions.launching.dry_run import dry_run
+from executions.launching.launch import launch
+from executions.launching.request import LaunchRequest
 from executions.models import Execution, FrequencyCap, FrequencyKind, FrequencyUse, RecipientData
 from executions.states import State
 from providers.models import Provider, SandboxMessage
@@ -302,7 +302,7 @@ def test_what_was_not_rendered_is_taken_to_be_like_what_was(
     for place in range(12):
         make_contact(workspace, attributes={"first_name": "Ana"} if place % 2 else {})
     moments = iter([0.0, 0.0, 100.0, 100.0])
-    monkeypatch.setattr("executions.dry_run.monotonic", lambda: next(moments))
+    monkeypatch.setattr("executions.launching.dry_run.monotonic", lambda: next(moments))
     found = try_out(make_campaign(workspace), budget=10.0)
     assert (found["exact"], found["would_send"], found["skipped"]) == (False, 6, {"missing_variable": 6})
     assert found["missing_variables"] == [{"name": "first_name", "count": 2}]

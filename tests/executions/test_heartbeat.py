@@ -3,8 +3,8 @@ import threading
 import pytest
 from pytest_django import Settings
 
-from executions import heartbeat
-from executions.heartbeat import beat, silent_components, start_heart
+from executions.delivery import heartbeat
+from executions.delivery.heartbeat import beat, silent_components, start_heart
 from executions.models import Heartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,12 +1,12 @@
 import psycopg
 import pytest
 
-from executions import draining, planning
-from executions.draining import drain
-from executions.heartbeat import beat
-from executions.lanes import Turn, begin_turn, end_lane, lost_turns, open_lanes
+from executions.delivery import draining, planning
+from executions.delivery.draining import drain
+from executions.delivery.heartbeat import beat
+from executions.delivery.lanes import Turn, begin_turn, end_lane, lost_turns, open_lanes
+from executions.delivery.planning import plan
 from executions.models import Execution, Lane
-from executions.planning import plan
 from executions.states import State
 from providers.models import Provider
 from tests.executions.rows import make_execution

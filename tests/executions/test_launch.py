@@ -9,9 +9,9 @@ from audiences.models import Contact, Upload, UploadState
 from campaigns.models import Campaign, CampaignState
 from common.authorship import SYSTEM, Actor
 from common.errors import Conflict, Invalid
-from executions.launch import Launched, launch
-from executions.launch_checks import database_time
-from executions.launch_request import LaunchRequest
+from executions.launching.checks import database_time
+from executions.launching.launch import Launched, launch
+from executions.launching.request import LaunchRequest
 from executions.models import Execution, RecipientData
 from executions.states import State
 from providers.models import Provider

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from django.db import connection
 
-from executions.partitions import ensure_partition, make_partitions, month_after
+from executions.delivery.partitions import ensure_partition, make_partitions, month_after
 
 
 def partitions() -> set[str]:

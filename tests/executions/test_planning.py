@@ -6,10 +6,10 @@ from django.db import connection
 from psycopg.sql import SQL
 
 from audiences.models import Address
-from executions import planning
-from executions.finishing import finish_if_complete
+from executions.delivery import planning
+from executions.delivery.finishing import finish_if_complete
+from executions.delivery.planning import Planned, plan
 from executions.models import Batch, Execution
-from executions.planning import Planned, plan
 from executions.states import State
 from tests.executions.rows import ledger, list_of, make_execution
 from tests.factories import make_address, make_contact, make_contacts, make_workspace

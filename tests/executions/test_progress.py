@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from executions.models import Execution
-from executions.progress import actions, eta_seconds, execution_wire, progress_of, rate_per_second, share_done
+from executions.reading.progress import actions, eta_seconds, execution_wire, progress_of, rate_per_second, share_done
 from executions.states import BatchState, State
 from tests.executions.ledger_rows import AT, launched, make_batch, make_delivery, make_receipt
 from tests.factories import make_campaign, make_contact

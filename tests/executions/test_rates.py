@@ -4,8 +4,8 @@ import time
 import pytest
 from pytest_django import Settings
 
-from executions.breaker import Available
-from executions.rates import Rates, _LocalBucket
+from executions.delivery.breaker import Available
+from executions.delivery.rates import Rates, _LocalBucket
 from executions.states import State
 from providers.contract import ProviderSettings
 from providers.models import Provider

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 import pytest
 from psycopg import AsyncConnection, OperationalError
 
-from executions import delivery, recovery
-from executions import journal as journals
-from executions.batches import Claim, claim_batch, renew_lease
-from executions.breaker import Available, ask_provider
-from executions.chunk import LeaseLost, turn_chunk
-from executions.draining import drain
-from executions.journal import Journal, open_dead, remove_stale
-from executions.lanes import open_lanes
+from executions.delivery import journal as journals
+from executions.delivery import recovery, turn
+from executions.delivery.batches import Claim, claim_batch, renew_lease
+from executions.delivery.breaker import Available, ask_provider
+from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.draining import drain
+from executions.delivery.journal import Journal, open_dead, remove_stale
+from executions.delivery.lanes import open_lanes
+from executions.delivery.planning import plan
+from executions.delivery.recovery import recover
+from executions.delivery.runtime import Runtime, runtime
+from executions.delivery.sweeping import tidy_journals
+from executions.delivery.window import Window
 from executions.models import Batch, Delivery, Execution
-from executions.planning import plan
-from executions.recovery import recover
-from executions.runtime import Runtime, runtime
 from executions.states import BatchState, State
-from executions.sweeping import tidy_journals
-from executions.window import Window
 from providers.contract import HANDED_OVER, UNTOUCHED, Verdict, outcome_code
 from providers.models import SandboxMessage
 from tests.executions.rows import ledger, make_execution
@@ -209,17 +209,16 @@ def test_a_claim_whose_answer_was_lost_shares_no_journal_with_the_next(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = planned(workspace, 2)
-    claim = delivery.claim_batch
 
     async def unheard(connection: AsyncConnection, execution_id: int, *, journal: str) -> Claim | None:
-        await claim(connection, execution_id, journal=journal)
+        await claim_batch(connection, execution_id, journal=journal)
         raise OperationalError("the connection is lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "claim_batch", unheard)
-        [turn] = open_lanes(execution.pk)
+        patch.setattr(turn, "claim_batch", unheard)
+        [due] = open_lanes(execution.pk)
         with pytest.raises(OperationalError):
-            drain(turn)
+            drain(due)
     recover(runtime())
     assert counts(drain_all(execution)) == {"sent": 2}
 

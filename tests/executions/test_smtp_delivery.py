@@ -9,8 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from executions.delivery.planning import plan
 from executions.models import Execution
-from executions.planning import plan
 from executions.states import State
 from providers.models import Kind, Provider
 from tests.executions.rows import make_execution

@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from executions import draining, sweeping
+from executions.delivery import draining, sweeping
+from executions.delivery.planning import plan
+from executions.delivery.runtime import connection_parameters
+from executions.delivery.sweeping import merge_fragments, sweep
 from executions.models import Batch, Delivery, Execution
-from executions.planning import plan
-from executions.runtime import connection_parameters
 from executions.states import BatchState, State
-from executions.sweeping import merge_fragments, sweep
 from providers.models import Provider
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, deliver, drain_all, make_due, sweep_all

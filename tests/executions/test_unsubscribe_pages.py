@@ -5,10 +5,10 @@ from django.test import Client
 from audiences.models import Address, Contact, Suppression
 from audiences.unsubscribe import unsubscribe_token
 from common.authorship import SYSTEM
-from executions.launch import launch
-from executions.launch_request import LaunchRequest
+from executions.delivery.partitions import make_partitions
+from executions.launching.launch import launch
+from executions.launching.request import LaunchRequest
 from executions.models import Execution
-from executions.partitions import make_partitions
 from tests.factories import make_address, make_app, make_campaign, make_contact
 from workspaces.models import Workspace
 

@@ -1,9 +1,9 @@
 from uuid import uuid4
 
-from executions.batches import Claim
-from executions.fates import Fate, parked, skipped
+from executions.delivery.batches import Claim
+from executions.delivery.fates import Fate, parked, skipped
+from executions.delivery.window import Window, record, unsettled, with_reasons
 from executions.states import Outcome, SkipReason
-from executions.window import Window, record, unsettled, with_reasons
 from providers.contract import Message
 
 

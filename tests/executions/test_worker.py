@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from common.authorship import SYSTEM
-from executions.control import cancel, pause, resume
 from executions.enqueue import enqueue_drain, enqueue_plan
+from executions.launching.control import cancel, pause, resume
 from executions.models import Batch, Execution
 from executions.states import State
 from providers.models import Provider, SandboxMessage

@@ -1,9 +1,9 @@
 """Works an execution off in this process, as the tasks would."""
 
-from executions import draining, lanes, planning, sweeping
-from executions.finishing import finish_if_complete
+from executions.delivery import draining, lanes, planning, sweeping
+from executions.delivery.finishing import finish_if_complete
+from executions.delivery.planning import Planned
 from executions.models import Batch, Execution
-from executions.planning import Planned
 
 
 def drain_all(execution: Execution) -> Execution:

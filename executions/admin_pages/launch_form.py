@@ -1,0 +1,120 @@
+"""What a person chose on the launch screen, as the request that the launch and the dry run take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, QueryDict
+
+from audiences.models import List, Upload, UploadState
+from campaigns.models import Campaign
+from common.errors import FieldError
+from executions.launching.request import LaunchRequest
+
+OFFERED = 200
+_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list or an upload that can be sent to; `value` is `list:42`."""
+
+    value: str
+    name: str
+    kind: str
+
+
+@dataclass(slots=True)
+class LaunchForm:
+    """The values of the screen, as typed, so that it can show them again beside what is wrong with them."""
+
+    everyone: bool = False
+    sources: list[str] = field(default_factory=list)
+    exclude: list[str] = field(default_factory=list)
+    personalization: list[tuple[str, str]] = field(default_factory=list)
+    frequency_capping: bool = True
+    scheduled: bool = False
+    scheduled_for: str = ""
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def show(self, errors: Sequence[FieldError]) -> None:
+        for error in errors:
+            root = error.field.partition(".")[0].partition("[")[0]
+            name = root if root in {"audience", "personalization", "scheduled_for"} else "campaign"
+            text = f"{error.message} {error.hint}" if error.hint and name == "campaign" else error.message
+            self.errors.setdefault(name, []).append(text)
+
+
+def read_form(request: HttpRequest) -> LaunchForm:
+    typed = request.POST
+    return LaunchForm(
+        everyone=typed.get("audience") == "all",
+        sources=typed.getlist("source")[:OFFERED],
+        exclude=typed.getlist("exclude")[:OFFERED],
+        personalization=_pairs(typed),
+        frequency_capping=typed.get("frequency_capping") == "on",
+        scheduled=typed.get("when") == "later",
+        scheduled_for=typed.get("scheduled_for", "")[:40],
+    )
+
+
+def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
+    names = [name for name, _ in form.personalization]
+    errors = [
+        FieldError("personalization", "duplicate", f"{name} is given more than once.")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    return LaunchRequest(
+        audience=_audience(form, errors),
+        frequency_capping=form.frequency_capping,
+        personalization=dict(form.personalization),
+        scheduled_for=_time(form, zone, errors),
+        errors=tuple(errors),
+    )
+
+
+def choices_for(campaign: Campaign) -> list[Choice]:
+    """The newest lists, and the newest uploads that are ready."""
+    lists = List.objects.filter(workspace_id=campaign.workspace_id, archived_at__isnull=True).order_by("-pk")
+    uploads = Upload.objects.filter(workspace_id=campaign.workspace_id, state=UploadState.FINISHED).order_by("-pk")
+    return [
+        *(Choice(f"list:{row.pk}", row.name, "List") for row in lists[:OFFERED]),
+        *(Choice(f"upload:{row.pk}", row.name, "Upload") for row in uploads[:OFFERED]),
+    ]
+
+
+def _audience(form: LaunchForm, errors: list[FieldError]) -> dict[str, Any] | None:
+    exclude = [_source(value) for value in form.exclude]
+    if form.everyone:
+        return {"type": "all", "exclude": exclude}
+    if not form.sources:
+        errors.append(FieldError("audience", "required", "Choose at least one list or upload, or everyone."))
+        return {"type": "all", "exclude": exclude}
+    sources = [_source(value) for value in form.sources]
+    if len(sources) == 1:
+        return {**sources[0], "exclude": exclude}
+    return {"type": "any_of", "sources": sources, "exclude": exclude}
+
+
+def _source(value: str) -> dict[str, Any]:
+    kind, _, number = value.partition(":")
+    return {"type": kind[:20], "id": number[:30]}
+
+
+def _pairs(typed: QueryDict) -> list[tuple[str, str]]:
+    """Rows whose name and value are both empty are not there."""
+    rows = zip(typed.getlist("name")[:_ROWS], typed.getlist("value")[:_ROWS], strict=False)
+    return [(name.strip(), value) for name, value in rows if name.strip() or value.strip()]
+
+
+def _time(form: LaunchForm, zone: ZoneInfo, errors: list[FieldError]) -> datetime | None:
+    """The browser sends a time without an offset: it is meant in the workspace's time zone."""
+    if not form.scheduled:
+        return None
+    try:
+        return datetime.fromisoformat(form.scheduled_for).replace(tzinfo=zone)
+    except (ValueError, OverflowError):
+        errors.append(FieldError("scheduled_for", "invalid", "Choose the day and the time."))
+        return None

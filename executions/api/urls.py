@@ -1,0 +1,42 @@
+from common.routing import either
+from executions.api.caps import FrequencyCapViewSet
+from executions.api.compatible import CompatibleExecuteView, CreateView
+from executions.api.executions import ExecutionViewSet
+from executions.api.launch import ExecuteView, TestSendView
+from executions.api.template_preview import TemplatePreviewView
+
+_MOVES = ("pause", "resume", "cancel")
+
+urlpatterns = [
+    *either("campaign/create", CreateView.as_view(), name="compatible_create"),
+    *either("campaign/execute", CompatibleExecuteView.as_view(), name="compatible_execute"),
+    *either("api/v1/campaigns/<id:campaign_id>/execute", ExecuteView.as_view(), name="api_campaign_execute"),
+    *either("api/v1/campaigns/<id:campaign_id>/test", TestSendView.as_view(), name="api_campaign_test"),
+    *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
+    *either("api/v1/executions/<id:execution_id>", ExecutionViewSet.as_view({"get": "retrieve"}), name="api_execution"),
+    *either(
+        "api/v1/executions/<id:execution_id>/deliveries",
+        ExecutionViewSet.as_view({"get": "deliveries"}),
+        name="api_execution_deliveries",
+    ),
+    *(
+        pattern
+        for move in _MOVES
+        for pattern in either(
+            f"api/v1/executions/<id:execution_id>/{move}",
+            ExecutionViewSet.as_view({"post": move}),
+            name=f"api_execution_{move}",
+        )
+    ),
+    *either(
+        "api/v1/frequency-caps",
+        FrequencyCapViewSet.as_view({"get": "list", "post": "create"}),
+        name="api_frequency_caps",
+    ),
+    *either(
+        "api/v1/frequency-caps/<id:cap_id>",
+        FrequencyCapViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="api_frequency_cap",
+    ),
+    *either("api/v1/templates/<id:template_id>/preview", TemplatePreviewView.as_view(), name="api_template_preview"),
+]

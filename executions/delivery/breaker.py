@@ -1,0 +1,114 @@
+"""The circuit breaker of a provider: who takes nothing is left alone for a while, by all workers, at no one's cost.
+
+When the pause is over a single lane asks again with a few messages; its success lets the others go on.
+"""
+
+from typing import NamedTuple
+
+import orjson
+from django.db import connection
+from psycopg import AsyncConnection
+
+from executions.delivery.lanes import worker_processes
+from providers.contract import ConfigError, ProviderSettings
+from providers.models import Provider
+from providers.probing import settings_of
+
+FIRST_PAUSE_SECONDS = 5
+LONGEST_PAUSE_SECONDS = 60
+PROBE_SECONDS = 15
+CODE = "provider_unavailable"
+
+
+class Available(NamedTuple):
+    """A provider that may be asked now. `probing`: it failed last time, and we alone ask.
+
+    `rate`, a second, is shared by `processes`.
+    """
+
+    id: int
+    settings: ProviderSettings
+    rate: int | None
+    probing: bool
+    processes: int = 1
+
+
+def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available | None:
+    """None: not now; the execution then says why it waits."""
+    provider = Provider.objects.get(pk=provider_id)
+    if not provider.enabled:
+        _say(execution_id, f"{provider.name}: is disabled", None)
+        return None
+    probing = False
+    if provider.unavailable_until is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE providers_provider SET unavailable_until = clock_timestamp() + make_interval(secs => %s)"
+                " WHERE id = %s AND unavailable_until <= clock_timestamp()",
+                [PROBE_SECONDS, provider_id],
+            )
+            probing = bool(cursor.rowcount)
+        if not probing:
+            _say(execution_id, provider.unavailable_reason, provider.unavailable_until.isoformat())
+            return None
+    try:
+        settings = settings_of(provider, type)
+    except ConfigError as error:
+        _say(execution_id, f"{provider.name}: {error}", None)
+        return None
+    rate = provider.rate_per_second
+    return Available(provider.pk, settings, rate, probing, worker_processes() if rate else 1)
+
+
+def _say(execution_id: int, message: str, retry_at: str | None) -> None:
+    reason = orjson.dumps({"code": CODE, "message": message, "retry_at": retry_at}).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE executions_execution SET state_reason = %s::jsonb"
+            " WHERE id = %s AND state = 'running' AND state_reason IS DISTINCT FROM %s::jsonb",
+            [reason, execution_id, reason],
+        )
+
+
+async def trip(connection: AsyncConnection, provider: Available, words: str) -> None:
+    """It took nothing: pause for everyone, a while longer each time, and say so on the executions that wait."""
+    message = f"{provider.settings.name}: {words}"[:500]
+    await connection.execute(
+        """
+        WITH tripped AS (
+            UPDATE providers_provider SET failures = failures + 1, unavailable_reason = %(message)s,
+                unavailable_until = clock_timestamp()
+                    + make_interval(secs => least(%(first)s * 2 ^ least(failures, 10), %(longest)s))
+            WHERE id = %(id)s AND (unavailable_until IS NULL OR unavailable_until <= clock_timestamp() OR %(probing)s)
+            RETURNING id, unavailable_until)
+        UPDATE executions_execution e SET state_reason = jsonb_build_object('code', %(code)s::text,
+            'message', %(message)s::text, 'retry_at', to_char(t.unavailable_until AT TIME ZONE 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        FROM tripped t WHERE e.provider_id = t.id AND e.state = 'running'
+        """,
+        {
+            "id": provider.id,
+            "message": message,
+            "first": FIRST_PAUSE_SECONDS,
+            "longest": LONGEST_PAUSE_SECONDS,
+            "probing": provider.probing,
+            "code": CODE,
+        },
+    )
+
+
+async def mend(connection: AsyncConnection, provider: Available) -> None:
+    """It answered: everybody may go on."""
+    await connection.execute(
+        "UPDATE providers_provider SET failures = 0, unavailable_until = NULL, unavailable_reason = '' WHERE id = %s",
+        [provider.id],
+    )
+    await clear_reason(connection, provider.id)
+
+
+async def clear_reason(connection: AsyncConnection, provider_id: int) -> None:
+    await connection.execute(
+        "UPDATE executions_execution SET state_reason = NULL WHERE provider_id = %s AND state_reason->>'code' = %s"
+        " AND state = 'running'",
+        [provider_id, CODE],
+    )

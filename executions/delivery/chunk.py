@@ -1,0 +1,292 @@
+"""The one transaction per chunk: what became of the last one is recorded, the next one is marked.
+
+Marked means: from this commit on, it may be handed to the provider. The steps are those of the design, in order.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.sql import SQL, Composable, Literal
+from psycopg.types.json import Jsonb
+
+from campaigns.models import OnCap
+from executions.caps import reservation
+from executions.caps.reservation import Caps
+from executions.delivery.batches import Claim, park
+from executions.delivery.fates import Fate, parked, render_error, skipped
+from executions.delivery.leases import lease_end
+from executions.delivery.prepared import Prepared
+from executions.delivery.roster import Recipient
+from executions.delivery.window import Counts, Recorded, Window, record, with_reasons
+from executions.states import BatchState, SkipReason, State
+from providers.contract import Message
+from templates_registry.liquid import MissingVariable, TemplateError
+
+# Rendering shares the loop with the sockets: it pauses after this many messages.
+RENDERED_AT_ONCE = 50
+CRASHES_ALLOWED = 3
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class LeaseLost(Exception):
+    """The batch is another's: whatever we still know of it is refused."""
+
+
+class Locked(NamedTuple):
+    """The batch's row and its execution's state, under lock. `clock` is in microseconds since 2000, at `now`."""
+
+    position: int
+    marked_to: int
+    reasons: dict[str, Counts]
+    state: str
+    clock: int
+    now: float
+
+
+class Marked(NamedTuple):
+    """The next chunk, as read and rendered: by place."""
+
+    stop: int
+    recipients: dict[int, tuple[int, int]]
+    fates: dict[int, Fate]
+    messages: list[Message]
+    reserved: set[int]
+
+
+async def turn_chunk(
+    connection: AsyncConnection,
+    prepared: Prepared,
+    window: Window,
+    *,
+    want: int = 0,
+    leave: bool = False,
+    recovering: bool = False,
+) -> str:
+    """Records what is settled, marks up to `want` more if the execution still runs; answers its state.
+
+    With `leave`, everything settled is recorded, what is not begun is handed back, and the batch is released.
+    `recovering`: its worker crashed. Safe to repeat after a failure, also after a commit whose answer was lost.
+    Raises LeaseLost.
+    """
+    async with connection.transaction(), connection.cursor() as cursor:
+        locked = await lock_batch(cursor, window.claim)
+        window.forget(locked.position)
+        if leave:
+            _hand_back(window)
+        made = record(window, stop=window.settled_to, clock=locked.clock, now=locked.now)
+        _free(window, made, leave=leave)
+        await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock)
+        marked = _nothing(window, locked, leave=leave, stop=made.stop)
+        caps = await _caps(cursor, prepared, needed=bool(made.freed) or want > 0)
+        if locked.state == State.RUNNING and want and not leave:
+            # After a commit whose answer was lost, more is marked than we know of: it was not begun.
+            stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
+            marked = await _read_next(cursor, prepared, window, stop, locked.clock)
+        await _settle_caps(cursor, prepared, window, made.freed, marked, caps)
+        await _update_batch(
+            cursor, window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering
+        )
+    window.forget(made.stop)
+    _take_over(window, marked)
+    return locked.state
+
+
+async def lock_batch(cursor: AsyncCursor, claim: Claim) -> Locked:
+    await cursor.execute(
+        "SELECT b.position, b.marked_to, b.reasons, e.state,"
+        " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000"
+        " FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id"
+        " WHERE b.id = %s AND b.lease_token = %s FOR UPDATE OF b",
+        [claim.id, claim.token],
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise LeaseLost(f"batch {claim.id}")
+    position, marked_to, reasons, state, clock = row
+    return Locked(position, marked_to, reasons, state, clock, asyncio.get_running_loop().time())
+
+
+def _hand_back(window: Window) -> None:
+    """What is not begun goes back: as the rest of the batch, or parked where something after it is settled already."""
+    last = max(window.fates, default=window.position)
+    for place in range(window.position, last):
+        if place not in window.fates:
+            window.fates[place] = parked("ready", 0.0, attempts=window.claim.attempt)
+
+
+def _free(window: Window, made: Recorded, *, leave: bool) -> None:
+    """A use is not given back for a contact that is still in flight, and is for one that is sent to another time.
+
+    By then the use would be too old: a window that slid past it would let another message through.
+    """
+    open_ones = {contact for place, (contact, _address) in window.recipients.items() if place >= made.stop}
+    if leave:
+        made.freed |= open_ones & window.reserved
+    else:
+        made.freed -= open_ones
+
+
+async def write_recorded(
+    cursor: AsyncCursor, prepared: Prepared, window: Window, made: Recorded, *, recorded_at: int
+) -> None:
+    await prepared.ledger.write(cursor, made.rows, recorded_at=recorded_at)
+    await park(cursor, window.claim, made.parked)
+    if made.dead_addresses:
+        await cursor.execute(_MARK_DEAD, [made.dead_addresses])
+
+
+_MARK_DEAD = """
+    UPDATE audiences_address SET state = 'dead' WHERE state = 'active' AND id IN (
+        SELECT b.id FROM audiences_address a JOIN audiences_address b ON b.workspace_id = a.workspace_id
+            AND b.type = a.type AND b.value = a.value AND b.app_id IS NOT DISTINCT FROM a.app_id
+        WHERE a.id = ANY (%s::bigint[]) ORDER BY b.id FOR UPDATE OF b)
+"""
+
+
+def _nothing(window: Window, locked: Locked, *, leave: bool, stop: int) -> Marked:
+    return Marked(stop if leave else max(window.marked_to, locked.position), {}, {}, [], set())
+
+
+async def _caps(cursor: AsyncCursor, prepared: Prepared, *, needed: bool) -> Caps | None:
+    if not needed:
+        return None
+    return await reservation.load_caps(
+        cursor,
+        workspace_id=prepared.workspace_id,
+        execution_id=prepared.id,
+        type=prepared.type,
+        tags=prepared.tags,
+        limited=prepared.frequency_capping,
+    )
+
+
+async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, stop: int, clock: int) -> Marked:
+    """Consent, suppression and existence as they are now; rendering comes before reserving."""
+    marked = Marked(stop, {}, {}, [], set())
+    start = window.marked_to
+    at = (_EPOCH + timedelta(microseconds=clock)).replace(microsecond=0)
+    found = await prepared.roster.read(cursor, batch_id=window.claim.id, start=start, stop=stop)
+    for place, recipient in enumerate(found, start):
+        marked.recipients[place] = (recipient.contact_id, recipient.address_id)
+        made = _message_or_fate(prepared, place, recipient, at, attempts=window.claim.attempt)
+        if isinstance(made, Message):
+            marked.messages.append(made)
+        else:
+            marked.fates[place] = made
+        if not place % RENDERED_AT_ONCE:
+            await asyncio.sleep(0)
+    return marked
+
+
+def _message_or_fate(
+    prepared: Prepared, place: int, recipient: Recipient, at: datetime, *, attempts: int
+) -> Message | Fate:
+    if recipient.reason is not None:
+        return skipped(SkipReason(recipient.reason), attempts=attempts)
+    try:
+        return prepared.compose(place, recipient, at)
+    except MissingVariable as missing:
+        return skipped(SkipReason.MISSING_VARIABLE, missing.name, attempts=attempts)
+    except (TemplateError, ValueError) as error:
+        return render_error(str(error), attempts=attempts)
+
+
+async def _settle_caps(
+    cursor: AsyncCursor, prepared: Prepared, window: Window, freed: set[int], marked: Marked, caps: Caps | None
+) -> None:
+    """Gives back what did not become a message, and reserves the next chunk; the capped ones lose their message."""
+    if caps is None:
+        return
+    wanted = {marked.recipients[message.index][0] for message in marked.messages}
+    if freed:
+        await reservation.lock_uses(cursor, caps, freed | wanted)
+        used = await reservation.still_used(
+            cursor, caps, freed, launched_on=prepared.launched_on, batch_id=window.claim.id
+        )
+        await reservation.give_back(cursor, caps, freed - used)
+    if not wanted:
+        return
+    granted = await reservation.reserve(cursor, caps, wanted)
+    marked.reserved.update(granted)
+    if granted != wanted:
+        await _cap(cursor, prepared, window, marked, caps, wanted - granted)
+
+
+async def _cap(
+    cursor: AsyncCursor, prepared: Prepared, window: Window, marked: Marked, caps: Caps, refused: set[int]
+) -> None:
+    why = await reservation.explain(cursor, caps, refused)
+    attempts = window.claim.attempt
+    messages = marked.messages.copy()
+    marked.messages.clear()
+    for message in messages:
+        contact = marked.recipients[message.index][0]
+        if contact not in refused:
+            marked.messages.append(message)
+            continue
+        capped = why.get(contact)
+        if prepared.on_cap == OnCap.DEFER:
+            wait = max(capped.wait, 1.0) if capped else 1.0
+            marked.fates[message.index] = parked(SkipReason.FREQUENCY_CAP.value, wait, attempts=attempts)
+        else:
+            words = capped.rule.words if capped else None
+            marked.fates[message.index] = skipped(SkipReason.FREQUENCY_CAP, words, attempts=attempts)
+
+
+async def _update_batch(
+    cursor: AsyncCursor,
+    claim: Claim,
+    made: Recorded,
+    marked_to: int,
+    reasons: dict[str, Counts],
+    *,
+    release: bool,
+    recovering: bool,
+) -> None:
+    closed = made.stop == claim.size
+    await cursor.execute(
+        SQL("""
+        UPDATE executions_batch SET position = {position}, marked_to = {marked_to}, state = {state},
+            sent = sent + {sent}, skipped = skipped + {skipped}, failed = failed + {failed},
+            unknown = unknown + {unknown}, parked = parked + {parked}, reasons = {reasons}, crashes = {crashes}, {lease}
+        WHERE id = {id}
+        """).format(
+            position=Literal(made.stop),
+            marked_to=Literal(max(marked_to, made.stop)),
+            state=_state(made, closed=closed, recovering=recovering),
+            **{name: Literal(made.counts[name]) for name in ("sent", "skipped", "failed", "unknown", "parked")},
+            reasons=Literal(Jsonb(with_reasons(reasons, made))),
+            crashes=_crashes(made, recovering=recovering),
+            lease=_RELEASED if closed or release else SQL("lease_until = {}").format(lease_end()),
+            id=Literal(claim.id),
+        )
+    )
+
+
+def _crashes(made: Recorded, *, recovering: bool) -> SQL:
+    """Crashes in a row without anything done between them."""
+    if made.stop > made.start:
+        return SQL("0")
+    return SQL("crashes + 1") if recovering else SQL("crashes")
+
+
+def _state(made: Recorded, *, closed: bool, recovering: bool) -> Composable:
+    if recovering and not closed and made.stop == made.start:
+        return SQL("CASE WHEN crashes + 1 >= {} THEN {} ELSE state END").format(
+            Literal(CRASHES_ALLOWED), Literal(BatchState.QUARANTINED.value)
+        )
+    return Literal((BatchState.CLOSED if closed else BatchState.OPEN).value)
+
+
+_RELEASED = SQL("lease_token = NULL, lease_until = NULL, journal = ''")
+
+
+def _take_over(window: Window, marked: Marked) -> None:
+    """The commit is there: what was marked may be sent."""
+    window.marked_to = marked.stop
+    window.recipients.update(marked.recipients)
+    window.fates.update(marked.fates)
+    window.waiting.extend(marked.messages)
+    window.reserved.update(marked.reserved)

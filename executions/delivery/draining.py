@@ -1,0 +1,77 @@
+"""One turn of a lane, from its ticket to its successor."""
+
+import logging
+
+import psycopg
+from django.db import DatabaseError, connection
+
+from executions.delivery import breaker
+from executions.delivery.breaker import Available
+from executions.delivery.finishing import finish_if_complete
+from executions.delivery.lanes import Turn, begin_turn, end_lane
+from executions.delivery.prepared import Prepared
+from executions.delivery.runtime import Runtime, runtime
+from executions.delivery.turn import TurnEnd, run_cancelling_turn, run_turn
+from executions.models import Execution
+from executions.states import State
+from providers.contract import ConfigError
+from providers.mime_address import AddressError
+from templates_registry.liquid import TemplateError
+
+NOTHING = TurnEnd(more=False, closed=False)
+logger = logging.getLogger(__name__)
+
+
+def drain(turn: Turn) -> Turn | None:
+    """Answers the turn to be enqueued, None where the lane ends."""
+    successor = begin_turn(turn)
+    if successor is None:
+        return None
+    try:
+        ended = _work(turn.execution_id)
+    except (psycopg.Error, DatabaseError):
+        # The sweep wakes an idle slot at once; a busy one it would give up for lost only after a while.
+        connection.close()
+        end_lane(successor)
+        raise
+    if ended.closed and finish_if_complete(turn.execution_id):
+        return None
+    if ended.more:
+        return successor
+    end_lane(successor)
+    return None
+
+
+def _work(execution_id: int) -> TurnEnd:
+    execution = Execution.objects.get(pk=execution_id)
+    here = runtime()
+    if execution.state == State.CANCELLING:
+        return here.run(run_cancelling_turn(here, execution))
+    if execution.state != State.RUNNING:
+        return NOTHING
+    try:
+        prepared = here.prepared(execution_id)
+    except (TemplateError, AddressError) as error:
+        logger.exception("execution %s can't be prepared", execution_id)
+        _wait(execution_id, "unusable_content", str(error))
+        return NOTHING
+    provider = breaker.ask_provider(execution.provider_id, execution_id=execution_id, type=execution.type)
+    return NOTHING if provider is None else _deliver(here, prepared, provider)
+
+
+def _deliver(here: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
+    try:
+        return here.run(run_turn(here, prepared, provider))
+    except ConfigError as error:
+        here.run(_trip(here, provider, str(error)))
+        return NOTHING
+
+
+async def _trip(here: Runtime, provider: Available, words: str) -> None:
+    await breaker.trip(await here.connection(), provider, words)
+
+
+def _wait(execution_id: int, code: str, message: str) -> None:
+    Execution.objects.filter(pk=execution_id, state__in=[State.RUNNING, State.CANCELLING]).update(
+        state_reason={"code": code, "message": message[:500], "retry_at": None}
+    )

@@ -1,0 +1,133 @@
+"""What is the same for all recipients of an execution, made ready once per worker process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
+from campaigns.models import Purpose
+from common.channels import APP_TYPES, Type
+from executions.delivery.content import Content, compile_content, contact_field
+from executions.delivery.ledger import Ledger
+from executions.delivery.roster import Recipient, Roster
+from executions.models import Execution, RecipientData
+from providers.contract import Message
+from providers.mime import EmailSkeleton, Mailbox
+from workspaces.models import App
+
+_LINKS = frozenset({"unsubscribe_url", "preferences_url"})
+
+
+@dataclass(slots=True)
+class Prepared:
+    """`one_click`: marketing email carries the headers of RFC 8058."""
+
+    id: int
+    workspace_id: int
+    type: str
+    tags: tuple[str, ...]
+    launched_on: date
+    provider_id: int
+    on_cap: str
+    on_unknown: str
+    frequency_capping: bool
+    content: Content
+    skeleton: EmailSkeleton | None
+    roster: Roster
+    ledger: Ledger
+    apps: Mapping[int, str]
+    one_click: bool
+    linked: bool
+
+    def compose(self, index: int, recipient: Recipient, at: datetime) -> Message:
+        """The recipient's message. Raises MissingVariable and TemplateError."""
+        delivery_id = f"{self.id}-{recipient.contact_id}-{recipient.address_id}"
+        reserved: dict[str, Any] = {}
+        url = None
+        if self.one_click or self.linked:
+            token = unsubscribe_token(
+                execution_id=self.id, contact_id=recipient.contact_id, address_id=recipient.address_id
+            )
+            url = unsubscribe_url(token)
+            reserved = {"unsubscribe_url": url, "preferences_url": preferences_url(token)}
+        if recipient.contact is not None:
+            external_id, locale, timezone = recipient.contact
+            reserved["contact"] = contact_field(
+                external_id=external_id, locale=locale, timezone=timezone, attributes=recipient.attributes
+            )
+        address = recipient.address or ""
+        if self.skeleton is None:
+            parts = self.content.render(recipient.attributes, recipient.personalization, reserved)
+            app = None if recipient.app is None else self.apps.get(recipient.app)
+            return Message(index, delivery_id, address, parts, self.id, app)
+        subject, html, text = self.content.render_email(recipient.attributes, recipient.personalization, reserved)
+        email = self.skeleton.build(
+            delivery_id=delivery_id,
+            address=address,
+            subject=subject,
+            html=html,
+            text=text,
+            at=at,
+            unsubscribe_url=url if self.one_click else None,
+            crlf_only=True,
+        )
+        return Message(index, delivery_id, address, email, self.id)
+
+
+def prepare(execution_id: int) -> Prepared:
+    """Raises TemplateError and AddressError for content or a sender that can't be used."""
+    execution = Execution.objects.select_related("template_version", "sender").get(pk=execution_id)
+    content = compile_content(execution)
+    roster = Roster(
+        workspace_id=execution.workspace_id,
+        execution_id=execution.pk,
+        type=execution.type,
+        names=content.attribute_names,
+        inline=RecipientData.objects.filter(execution_id=execution.pk).exists(),
+        whole="contact" in content.fields,
+    )
+    return Prepared(
+        id=execution.pk,
+        workspace_id=execution.workspace_id,
+        type=execution.type,
+        tags=tuple(execution.tags),
+        launched_on=execution.launched_on,
+        provider_id=execution.provider_id,
+        on_cap=execution.on_cap,
+        on_unknown=execution.on_unknown,
+        frequency_capping=execution.frequency_capping,
+        content=content,
+        skeleton=skeleton_for(execution),
+        roster=roster,
+        ledger=Ledger(
+            launched_on=execution.launched_on,
+            execution_id=execution.pk,
+            workspace_id=execution.workspace_id,
+            provider_id=execution.provider_id,
+        ),
+        apps=_apps(execution),
+        one_click=execution.type == Type.EMAIL and execution.purpose == Purpose.MARKETING,
+        linked=not content.fields.isdisjoint(_LINKS),
+    )
+
+
+def skeleton_for(execution: Execution) -> EmailSkeleton | None:
+    """None for what is no email. Raises AddressError."""
+    if execution.type != Type.EMAIL:
+        return None
+    sender = execution.sender
+    address = sender.address if sender else f"volley@{urlsplit(settings.BASE_URL).hostname}"
+    return EmailSkeleton.compile(
+        sender=Mailbox(address, sender.name if sender else ""),
+        reply_to=Mailbox(sender.reply_to) if sender and sender.reply_to else None,
+    )
+
+
+def _apps(execution: Execution) -> dict[int, str]:
+    if execution.type not in APP_TYPES:
+        return {}
+    return dict(App.objects.filter(workspace_id=execution.workspace_id).values_list("pk", "app_id"))

@@ -1,0 +1,161 @@
+"""Batches whose worker is gone: what is known of them is recorded, the rest is in doubt or still to be sent."""
+
+import asyncio
+import logging
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import psycopg
+from django.db import connection
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Literal
+
+from executions.delivery.batches import Claim
+from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.fates import Fate, fate_of, in_doubt
+from executions.delivery.journal import DeadJournal, open_dead
+from executions.delivery.leases import expired, lease_end
+from executions.delivery.prepared import Prepared
+from executions.delivery.runtime import Runtime
+from executions.delivery.window import Window
+from executions.states import BatchState
+from providers.contract import UNTOUCHED, Result, outcome_of
+from providers.mime_address import AddressError
+from templates_registry.liquid import TemplateError
+
+logger = logging.getLogger(__name__)
+
+
+class _Held(NamedTuple):
+    id: int
+    execution_id: int
+    token: UUID
+    journal: str
+    expired: bool
+
+
+def recover(here: Runtime) -> None:
+    """Every leased batch whose worker is dead or silent.
+
+    On this machine a dead worker is known by its journal's lock, at once; elsewhere by the end of its lease.
+    """
+    for held in _held():
+        dead = open_dead(held.journal) if held.journal else None
+        if dead is None and not held.expired:
+            continue
+        done = False
+        try:
+            done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
+        except LeaseLost:
+            logger.warning("batch %s was recovered by another", held.id)
+        except (psycopg.Error, TemplateError, AddressError):
+            # One that can't be recovered must not keep the others from it; the next sweep tries again.
+            logger.exception("batch %s of execution %s can't be recovered now", held.id, held.execution_id)
+        finally:
+            if dead is not None:
+                dead.close(remove=done)
+
+
+def _held() -> list[_Held]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SQL(
+                "SELECT id, execution_id, lease_token, journal, {} FROM executions_batch"
+                " WHERE state <> {} AND lease_token IS NOT NULL ORDER BY id"
+            ).format(expired("lease_until"), Literal(BatchState.CLOSED.value))
+        )
+        return [_Held(*row) for row in cursor.fetchall()]
+
+
+async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJournal | None) -> bool:
+    database = await here.connection()
+    claimed = await _take_over(database, held, dead)
+    if claimed is None:
+        return False
+    await _settle(database, prepared, *claimed, dead)
+    return True
+
+
+async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal | None) -> tuple[Claim, int] | None:
+    """The claim and how far it is marked. The journal stays named: we might die too.
+
+    None where another was first, or where the owner, not known to be dead, has renewed its lease meanwhile: it held
+    the row, and this waited for it.
+    """
+    cursor = await database.execute(
+        SQL("""
+        UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
+        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = {id} AND b.lease_token = {old} AND {gone}
+        RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
+            b.marked_to
+        """).format(
+            token=Literal(uuid4()),
+            lease_end=lease_end(),
+            id=Literal(held.id),
+            old=Literal(held.token),
+            gone=expired("b.lease_until") if dead is None else SQL("TRUE"),
+        )
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (Claim(*row[:-1]), row[-1])
+
+
+async def _settle(
+    database: AsyncConnection, prepared: Prepared, claim: Claim, marked_to: int, dead: DeadJournal | None
+) -> None:
+    window = Window.of(claim)
+    window.marked_to = marked_to
+    window.recipients = await _recipients(database, claim, marked_to)
+    window.reserved = {contact for contact, _address in window.recipients.values()}
+    now = asyncio.get_running_loop().time()
+    for place in window.recipients:
+        fate = _in_doubt(prepared, claim) if dead is None else _fate(prepared, claim, dead.marks[place], now)
+        if fate is not None:
+            window.fates[place] = fate
+    logger.warning(
+        "recovering batch %s of execution %s: %s marked, %s known, journal %s",
+        claim.id,
+        claim.execution_id,
+        len(window.recipients),
+        len(window.fates),
+        "read" if dead else "not to be had",
+    )
+    await turn_chunk(database, prepared, window, leave=True, recovering=True)
+    await database.execute(_SAY_SET_ASIDE, [claim.id, BatchState.QUARANTINED.value])
+
+
+_SAY_SET_ASIDE = """
+    UPDATE executions_execution e SET state_reason = jsonb_build_object('code', 'batch_set_aside', 'retry_at', NULL,
+        'message', b.size - b.position || ' recipients are set aside: their batch crashed its worker three times.')
+    FROM executions_batch b WHERE e.id = b.execution_id AND e.state = 'running' AND b.id = %s AND b.state = %s
+"""
+
+
+def _fate(prepared: Prepared, claim: Claim, mark: int, now: float) -> Fate | None:
+    if mark == UNTOUCHED:
+        return None
+    verdict = outcome_of(mark)
+    if verdict is None:
+        return _in_doubt(prepared, claim)
+    return fate_of(Result(verdict), attempts=claim.attempt, on_unknown=prepared.on_unknown, at=now)
+
+
+def _in_doubt(prepared: Prepared, claim: Claim) -> Fate:
+    return in_doubt(
+        attempts=claim.attempt + 1,
+        on_unknown=prepared.on_unknown,
+        response="The worker died after it had begun to hand the message over.",
+    )
+
+
+async def _recipients(database: AsyncConnection, claim: Claim, marked_to: int) -> dict[int, tuple[int, int]]:
+    cursor = await database.execute(
+        "SELECT u.* FROM executions_batchrecipients r,"
+        " unnest(r.contact_ids[%(first)s:%(last)s], r.address_ids[%(first)s:%(last)s])"
+        " WITH ORDINALITY AS u (contact_id, address_id, n) WHERE r.batch_id = %(batch)s ORDER BY u.n",
+        {"first": claim.position + 1, "last": marked_to, "batch": claim.id},
+    )
+    return {
+        place: (contact, address)
+        for place, (contact, address, _n) in enumerate(await cursor.fetchall(), claim.position)
+    }

@@ -1,0 +1,245 @@
+"""A lane's turn: claims due batches, and takes each through its chunks while the provider works on the one before."""
+
+import asyncio
+import logging
+import time
+from typing import NamedTuple
+
+from psycopg import OperationalError
+
+from executions.delivery import breaker
+from executions.delivery.batches import Claim, claim_batch, renew_lease
+from executions.delivery.breaker import Available
+from executions.delivery.cancelling import cancel_rest
+from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.fates import fate_of
+from executions.delivery.journal import Journal
+from executions.delivery.leases import LEASE_SECONDS, RENEW_SECONDS
+from executions.delivery.prepared import Prepared
+from executions.delivery.runtime import Runtime
+from executions.delivery.window import Window, unsettled
+from executions.models import Execution
+from executions.states import State
+from providers.contract import Adapter, Message, Result, Verdict
+
+CHUNK = 500
+PROBE_CHUNK = 10
+SMALLEST_CHUNK = 20
+TURN_SECONDS = 1.0
+ROUND_SECONDS = 0.5
+# After a slow round the execution's state is looked at again: somebody may have paused it.
+STALE_SECONDS = 0.1
+LONGEST_ROUND_SECONDS = 8.0
+SHORTEST_WAIT_SECONDS = 0.2
+RECONNECT_PAUSE_SECONDS = 0.5
+RECONNECT_FOR_SECONDS = 60.0
+logger = logging.getLogger(__name__)
+
+
+class Lane(NamedTuple):
+    """What a turn works with."""
+
+    runtime: Runtime
+    prepared: Prepared
+    provider: Available
+    adapter: Adapter
+    ends: float
+
+
+class TurnEnd(NamedTuple):
+    """`more`: time ran out before the work did. `closed`: a batch was finished, so the execution may be."""
+
+    more: bool
+    closed: bool
+
+
+async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
+    """Works on one batch after the other for about a second. Raises ConfigError."""
+    adapter = await runtime.adapter(provider.id, provider.settings)
+    lane = Lane(runtime, prepared, provider, adapter, time.monotonic() + TURN_SECONDS)
+    closed = False
+    while time.monotonic() < lane.ends:
+        journal = runtime.journal()
+        try:
+            claim = await claim_batch(await runtime.connection(), prepared.id, journal=journal.name)
+        except OperationalError:
+            # It may have been claimed: two batches must not share a journal, or recovering one takes it from the other.
+            runtime.abandon_journal()
+            raise
+        if claim is None:
+            return TurnEnd(more=False, closed=closed)
+        work = BatchWork(lane, claim, journal)
+        closed |= await work.run()
+        if work.stopped:
+            return TurnEnd(more=False, closed=closed)
+    return TurnEnd(more=True, closed=closed)
+
+
+async def run_cancelling_turn(runtime: Runtime, execution: Execution) -> TurnEnd:
+    """Gives the batches of a cancelled execution their rows, without its provider or its content."""
+    ends = time.monotonic() + TURN_SECONDS
+    connection = await runtime.connection()
+    while time.monotonic() < ends:
+        claim = await claim_batch(connection, execution.pk, journal="")
+        if claim is None:
+            return TurnEnd(more=False, closed=True)
+        await cancel_rest(connection, execution, claim)
+    return TurnEnd(more=True, closed=True)
+
+
+class BatchWork:
+    """One claimed batch. `stopped`: the lane has nothing more to do, for the provider's or the execution's sake."""
+
+    def __init__(self, lane: Lane, claim: Claim, journal: Journal) -> None:
+        self._lane = lane
+        self._journal = journal
+        self._window = Window.of(claim)
+        self._loop = asyncio.get_running_loop()
+        self._database = asyncio.Lock()
+        self._chunk = PROBE_CHUNK if lane.provider.probing else CHUNK
+        self._round = ROUND_SECONDS
+        self._refusal: str | None = None
+        self._probing = lane.provider.probing
+        self._settled = 0
+        self._looked_at = self._loop.time()
+        self._lease_ends = self._looked_at + LEASE_SECONDS
+        self.stopped = False
+
+    async def run(self) -> bool:
+        """True when the batch is finished. Trouble that we can't mend leaves it to recovery, with the journal."""
+        try:
+            await self._chunks()
+        except LeaseLost as lost:
+            logger.warning("%s was given to another worker", lost)
+            self._lane.runtime.abandon_journal()
+        except BaseException:
+            self._lane.runtime.abandon_journal()
+            raise
+        return self._window.finished
+
+    async def _chunks(self) -> None:
+        window = self._window
+        state = await self._turn(want=await self._want(0))
+        while state == State.RUNNING and (window.waiting or self._may_mark()) and self._patient():
+            messages, window.waiting = window.waiting, []
+            sending = asyncio.ensure_future(self._send(messages))
+            try:
+                state = await self._turn(want=await self._want(len(messages)))
+            except BaseException:
+                await _stop(sending)
+                raise
+            await self._until_sent(sending)
+            window.waiting = unsettled(messages, window) + window.waiting
+            await self._after_round()
+            if self._refusal is not None:
+                break
+            self._adapt(len(messages))
+            if self._loop.time() - self._looked_at > STALE_SECONDS:
+                state = await self._turn(want=0)
+        self.stopped |= state != State.RUNNING
+        if not window.finished:
+            await self._turn(want=0, leave=True)
+
+    def _patient(self) -> bool:
+        """What is marked is sent after the turn's end too, unless the provider drags its feet."""
+        return time.monotonic() < self._lane.ends + LONGEST_ROUND_SECONDS
+
+    def _may_mark(self) -> bool:
+        more = self._window.marked_to < self._window.claim.size
+        return more and self._refusal is None and time.monotonic() < self._lane.ends
+
+    async def _want(self, sending: int) -> int:
+        """How many to mark while `sending` are on their way, so that the provider is never left waiting."""
+        if not self._may_mark():
+            return 0
+        left_over = max(0, sending - self._chunk)
+        tokens, wait = await self._lane.runtime.rates.take(self._lane.provider, self._chunk - left_over)
+        if wait and not tokens and not sending:
+            await asyncio.sleep(max(0.0, min(max(wait, SHORTEST_WAIT_SECONDS), self._lane.ends - time.monotonic())))
+        return tokens
+
+    async def _turn(self, *, want: int, leave: bool = False) -> str:
+        """The chunk's transaction, repeated while the database is away."""
+        give_up = self._loop.time() + RECONNECT_FOR_SECONDS
+        async with self._database:
+            while True:
+                begun = self._loop.time()
+                try:
+                    connection = await self._lane.runtime.connection()
+                    state = await turn_chunk(connection, self._lane.prepared, self._window, want=want, leave=leave)
+                except OperationalError:
+                    if self._loop.time() > give_up:
+                        raise
+                    logger.warning("recording batch %s: the database is away", self._window.claim.id, exc_info=True)
+                    await self._lane.runtime.drop_connection()
+                    await asyncio.sleep(RECONNECT_PAUSE_SECONDS)
+                    continue
+                self._lease_ends = begun + LEASE_SECONDS
+                self._looked_at = self._loop.time()
+                return state
+
+    async def _send(self, messages: list[Message]) -> None:
+        """Whatever is not begun when the round ends, or the lease, stays for the next."""
+        self._settled = 0
+        if messages:
+            deadline = min(self._loop.time() + self._round, self._lease_ends - 1)
+            await self._lane.adapter.send(messages, journal=self._journal.view, deadline=deadline, settle=self._settle)
+
+    def _settle(self, index: int, result: Result) -> None:
+        window = self._window
+        if result.verdict is Verdict.UNAVAILABLE:
+            self._refusal = result.response or "it takes nothing"
+            return
+        fate = fate_of(
+            result,
+            attempts=window.claim.attempt,
+            on_unknown=self._lane.prepared.on_unknown,
+            at=self._loop.time(),
+        )
+        if fate is not None:
+            window.fates[index] = fate
+            self._settled += 1
+
+    async def _until_sent(self, sending: asyncio.Future[None]) -> None:
+        """The lease is renewed while the provider lets us wait: it ends only if we do. Raises LeaseLost."""
+        try:
+            while not (await asyncio.wait({sending}, timeout=RENEW_SECONDS))[0]:
+                if not await self._renew():
+                    raise LeaseLost(f"batch {self._window.claim.id}")
+        except BaseException:
+            await _stop(sending)
+            raise
+        sending.result()
+
+    async def _renew(self) -> bool:
+        begun = self._loop.time()
+        try:
+            async with self._database:
+                held = await renew_lease(await self._lane.runtime.connection(), self._window.claim)
+        except OperationalError:
+            return begun < self._lease_ends
+        self._lease_ends = begun + LEASE_SECONDS
+        return held
+
+    def _adapt(self, sent: int) -> None:
+        """To what the provider takes in a round. One that seems slow to begin is given a longer round."""
+        if sent and not self._settled:
+            self._round = min(self._round * 2, LONGEST_ROUND_SECONDS)
+        elif sent:
+            self._round = ROUND_SECONDS
+            self._chunk = min(CHUNK, max(SMALLEST_CHUNK, 2 * self._settled))
+
+    async def _after_round(self) -> None:
+        connection = await self._lane.runtime.connection()
+        if self._refusal is not None:
+            self.stopped = True
+            await breaker.trip(connection, self._lane.provider, self._refusal)
+        elif self._probing and self._settled:
+            self._probing = False
+            self._chunk = CHUNK
+            await breaker.mend(connection, self._lane.provider)
+
+
+async def _stop(sending: asyncio.Future[None]) -> None:
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)

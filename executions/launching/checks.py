@@ -1,0 +1,184 @@
+"""What keeps a campaign from being launched, found before anything is written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from psycopg.sql import SQL
+
+from audiences.models import List, Upload, UploadState
+from audiences.sources import source_condition
+from campaigns.models import Campaign, CampaignState, Purpose
+from campaigns.selectors import app_ids_of, tags_of
+from common.channels import APP_TYPES, Type
+from common.errors import Conflict, FieldError
+from common.personalization import personalization_errors
+from executions.launching.audience_definition import AudienceDefinition, Source, not_found
+from executions.launching.request import LaunchRequest
+from providers.models import Kind, Provider, Sender
+from providers.selectors import default_sender, provider_for
+from templates_registry.liquid import has_unsubscribe_link
+
+FURTHEST = timedelta(days=366)
+CLOCK_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What an execution is frozen from, as far as it was found; whoever uses it has looked at the errors first."""
+
+    campaign: Campaign
+    provider: Provider | None
+    sender: Sender | None
+    app_ids: list[str]
+    tags: list[str]
+
+
+def gather(campaign_id: int) -> Ready:
+    """Reads what a launch freezes, in the transaction of the launch."""
+    campaign = Campaign.objects.select_related("workspace", "sender", "template__published").get(pk=campaign_id)
+    if campaign.state == CampaignState.ARCHIVED:
+        raise Conflict(f"Campaign {campaign_id} is archived, so it can't be executed. Make a new one.")
+    return Ready(
+        campaign=campaign,
+        provider=provider_for(workspace_id=campaign.workspace_id, type=campaign.type),
+        sender=campaign.sender or default_sender(workspace_id=campaign.workspace_id, type=campaign.type),
+        app_ids=app_ids_of([campaign]).get(campaign_id, []),
+        tags=tags_of([campaign]).get(campaign_id, []),
+    )
+
+
+def launch_errors(ready: Ready, request: LaunchRequest, audience: AudienceDefinition) -> list[FieldError]:
+    """Everything that is wrong at once, inline contacts apart: those are judged by the upsert."""
+    return [
+        *request.errors,
+        *content_errors(ready),
+        *route_errors(ready),
+        *audience.errors,
+        *_source_errors(ready.campaign.workspace_id, audience),
+        *personalization_errors(request.personalization, field="personalization"),
+        *_schedule_errors(request.scheduled_for),
+    ]
+
+
+def content_errors(ready: Ready) -> list[FieldError]:
+    """Whether there is a published version of the right type to send."""
+    template, field = ready.campaign.template, "template_id"
+    hint = "Templates are made in the admin; list those that are published with GET /api/v1/templates."
+    if template is None:
+        return [FieldError(field, "required", "The campaign has no template, and a launch needs one.", hint=hint)]
+    if template.archived_at is not None:
+        return [FieldError(field, "archived", "The campaign's template is archived.", template.pk, hint=hint)]
+    if template.published is None:
+        message = "The campaign's template was never published."
+        return [FieldError(field, "not_published", message, template.pk, hint="Publish it in the admin.")]
+    if template.type != ready.campaign.type:
+        message = f"The campaign's template is for {template.type}, the campaign for {ready.campaign.type}."
+        return [FieldError(field, "wrong_type", message, template.pk, hint=hint)]
+    if _lacks_unsubscribe_link(ready.campaign, template.published.content):
+        message = "The template has no unsubscribe link, and a marketing email needs one."
+        return [FieldError(field, "no_unsubscribe_link", message, template.pk, hint="Put {{ unsubscribe_url }} in.")]
+    return []
+
+
+def _lacks_unsubscribe_link(campaign: Campaign, content: Mapping[str, str]) -> bool:
+    """The template may have been published anew, as transactional, after the campaign was made."""
+    if campaign.type != Type.EMAIL or campaign.purpose != Purpose.MARKETING:
+        return False
+    return not has_unsubscribe_link(content.get("html", ""))
+
+
+def route_errors(ready: Ready) -> list[FieldError]:
+    """Whether there is an app to reach people in, a provider to send with, and somebody to send as."""
+    kind = ready.campaign.type
+    errors = []
+    if kind in APP_TYPES and not ready.app_ids:
+        message = f"A campaign of type {kind} needs 1 to 5 apps."
+        errors.append(FieldError("app_ids", "required", message, hint="Change the campaign with PATCH."))
+    if ready.provider is None:
+        message = f"This workspace has no enabled provider for {kind}."
+        errors.append(FieldError("type", "no_provider", message, kind, hint="Make one in the admin."))
+    elif kind == Type.EMAIL and ready.sender is None and ready.provider.kind != Kind.SANDBOX:
+        message = "The campaign names no sender, and this workspace has no default sender for email."
+        errors.append(FieldError("sender_id", "required", message, hint="Make a default sender in the admin."))
+    return errors
+
+
+def _source_errors(workspace_id: int, audience: AudienceDefinition) -> list[FieldError]:
+    errors = [
+        *_list_errors(workspace_id, [source for source in audience.sources if source.type == "list"]),
+        *_upload_errors(workspace_id, [source for source in audience.sources if source.type == "upload"]),
+        *(not_found(source) for source in audience.sources if source.type == "segment"),
+    ]
+    if errors or audience.errors or audience.contacts is not None:
+        return errors
+    return [] if has_people(workspace_id=workspace_id, audience=audience.stored) else [audience_empty()]
+
+
+def _list_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[FieldError]:
+    if not sources:
+        return
+    known = dict(
+        List.objects.filter(workspace_id=workspace_id, pk__in=[source.id for source in sources]).values_list(
+            "pk", "archived_at"
+        )
+    )
+    for source in sources:
+        if source.id not in known:
+            yield not_found(source)
+        elif known[source.id] is not None:
+            yield FieldError(source.field, "archived", "This list is archived.", source.id)
+
+
+def _upload_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[FieldError]:
+    if not sources:
+        return
+    known = dict(
+        Upload.objects.filter(workspace_id=workspace_id, pk__in=[source.id for source in sources]).values_list(
+            "pk", "state"
+        )
+    )
+    for source in sources:
+        if source.id not in known:
+            yield not_found(source)
+        elif known[source.id] != UploadState.FINISHED:
+            message = f"This upload is {known[source.id]}; only a finished one is an audience."
+            hint = f"Follow it with GET /api/v1/uploads/{source.id}."
+            yield FieldError(source.field, "not_ready", message, source.id, hint=hint)
+
+
+def has_people(*, workspace_id: int, audience: dict[str, Any], execution_id: int | None = None) -> bool:
+    """Whether the audience has anyone at all; whether they can be reached is another matter."""
+    condition = source_condition(workspace_id=workspace_id, execution_id=execution_id, audience=audience)
+    with connection.cursor() as cursor:
+        cursor.execute(SQL("SELECT EXISTS (SELECT FROM audiences_contact c WHERE {})").format(condition))
+        return bool(cursor.fetchone()[0])
+
+
+def audience_empty() -> FieldError:
+    message = "There is nobody in the audience."
+    return FieldError("audience", "audience_empty", message, hint="Name a source that has contacts in it.")
+
+
+def _schedule_errors(scheduled_for: datetime | None) -> list[FieldError]:
+    if scheduled_for is None:
+        return []
+    now = database_time()
+    shown = scheduled_for.isoformat()
+    if scheduled_for < now - CLOCK_SKEW:
+        message = f"The time is past: it is {now:%Y-%m-%dT%H:%M:%SZ}."
+        return [FieldError("scheduled_for", "in_the_past", message, shown, hint="Leave it out to send at once.")]
+    if scheduled_for > now + FURTHEST:
+        limit = f"{FURTHEST.days} days"
+        return [FieldError("scheduled_for", "too_far", f"The time is at most {limit} ahead.", shown, limit)]
+    return []
+
+
+def database_time() -> datetime:
+    """PostgreSQL's clock, which is the only one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

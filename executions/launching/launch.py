@@ -1,0 +1,151 @@
+"""Launching a campaign: everything about it is frozen into an execution, in one transaction.
+
+Nothing is sent here. The caller enqueues the plan when the transaction has committed
+(`executions.enqueue.enqueue_plan`), and the sweep finds the execution if that is lost.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from campaigns.models import Campaign
+from common.authorship import Actor, authored_by
+from common.errors import Conflict, FieldError, Invalid
+from executions.launching.audience_definition import AudienceDefinition, read_audience
+from executions.launching.checks import Ready, audience_empty, database_time, gather, has_people, launch_errors
+from executions.launching.inline_audience import InlineReport, store, take_in
+from executions.launching.request import LaunchRequest
+from executions.models import Execution
+from executions.states import State
+from workspaces.audit import record
+
+NOTHING_LAUNCHED = "Nothing was launched."
+_ONCE = "execution_once_where_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    execution: Execution
+    report: InlineReport
+
+
+def launch(*, campaign: Campaign, request: LaunchRequest, actor: Actor) -> Launched:
+    """Makes an execution. Raises Invalid with every field error at once; Conflict for a campaign that is
+    archived, or that may be executed only once and was."""
+    with transaction.atomic():
+        launched = freeze(campaign=campaign, request=request, actor=actor)
+        execution = launched.execution
+        record(
+            workspace_id=execution.workspace_id,
+            actor=actor,
+            action="launched",
+            object_type="execution",
+            object_id=execution.pk,
+            object_name=execution.campaign_name,
+            details={
+                "campaign_id": execution.campaign_id,
+                "state": execution.state,
+                "audience": execution.audience,
+                "frequency_capping": execution.frequency_capping,
+            },
+        )
+    return launched
+
+
+def freeze(*, campaign: Campaign, request: LaunchRequest, actor: Actor, once: bool | None = None) -> Launched:
+    """Writes the execution and its inline audience; belongs inside a transaction, which a dry run rolls back.
+
+    `once` given overrules the campaign's: a dry run is no second execution.
+    """
+    ready = gather(campaign.pk)
+    audience = read_audience(request.audience)
+    errors = launch_errors(ready, request, audience)
+    report = take_in(workspace_id=ready.campaign.workspace_id, audience=audience)
+    errors.extend(_inline_errors(audience, report, strict=request.strict))
+    refuse(errors)
+    execution = _create(ready, request, audience, report, actor, once=ready.campaign.once if once is None else once)
+    if audience.contacts is not None:
+        store(execution_id=execution.pk, report=report)
+        if not has_people(workspace_id=execution.workspace_id, audience=audience.stored, execution_id=execution.pk):
+            refuse([audience_empty()])
+    return Launched(execution, report)
+
+
+def refuse(errors: list[FieldError]) -> None:
+    """Raises what is wrong; an empty audience, when it is all that is wrong, names the whole problem."""
+    if not errors:
+        return
+    invalid = Invalid(errors, detail=NOTHING_LAUNCHED)
+    if {error.code for error in errors} == {"audience_empty"}:
+        invalid.code = "audience_empty"
+    raise invalid
+
+
+def _inline_errors(audience: AudienceDefinition, report: InlineReport, *, strict: bool) -> list[FieldError]:
+    if audience.contacts is None:
+        return []
+    if strict and report.rejected:
+        return report.errors()
+    return [] if report.accepted else [audience_empty(), *report.errors()]
+
+
+def _create(
+    ready: Ready,
+    request: LaunchRequest,
+    audience: AudienceDefinition,
+    report: InlineReport,
+    actor: Actor,
+    *,
+    once: bool,
+) -> Execution:
+    campaign = ready.campaign
+    template = campaign.template
+    if template is None or template.published is None or ready.provider is None:
+        raise AssertionError("launch_errors lets nothing through that lacks these")
+    execution = Execution(
+        workspace_id=campaign.workspace_id,
+        campaign=campaign,
+        campaign_name=campaign.name,
+        type=campaign.type,
+        app_ids=ready.app_ids,
+        tags=ready.tags,
+        template_version=template.published,
+        sender=ready.sender,
+        provider=ready.provider,
+        purpose=campaign.purpose,
+        on_cap=campaign.on_cap,
+        on_unknown=campaign.on_unknown,
+        audience=audience.stored,
+        frequency_capping=request.frequency_capping,
+        campaign_personalization=campaign.personalization,
+        personalization=request.personalization,
+        once=once,
+        scheduled_for=request.scheduled_for,
+        rejected=report.rejected,
+        accepted_count=report.accepted,
+        duplicate_count=report.duplicates,
+        state=_first_state(campaign, request.scheduled_for),
+        **authored_by(actor),
+    )
+    _insert(execution)
+    return execution
+
+
+def _first_state(campaign: Campaign, scheduled_for: datetime | None) -> State:
+    """Where the workspace asks for approval nothing moves before it, whatever the time."""
+    if campaign.workspace.requires_approval:
+        return State.AWAITING_APPROVAL
+    return State.SCHEDULED if scheduled_for is not None and scheduled_for > database_time() else State.PLANNING
+
+
+def _insert(execution: Execution) -> None:
+    try:
+        with transaction.atomic():
+            execution.save(force_insert=True)
+    except IntegrityError as error:
+        if _ONCE not in str(error):
+            raise
+        message = f"Campaign {execution.campaign_id} may be executed once, and it was."
+        raise Conflict(message, code="already_executed") from None
+    execution.refresh_from_db(fields=["created_at", "launched_on"])
