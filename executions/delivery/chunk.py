@@ -16,7 +16,7 @@ from executions.caps import reservation
 from executions.caps.reservation import Caps
 from executions.delivery.batches import Claim, park
 from executions.delivery.fates import Fate, parked, render_error, skipped
-from executions.delivery.leases import lease_end
+from executions.delivery.leases import LET_GO_IF_SILENT, lease_end
 from executions.delivery.prepared import Prepared
 from executions.delivery.roster import Recipient
 from executions.delivery.window import Counts, Recorded, Window, record, with_reasons
@@ -94,6 +94,7 @@ async def turn_chunk(
 
 
 async def lock_batch(cursor: AsyncCursor, claim: Claim) -> Locked:
+    await cursor.execute(LET_GO_IF_SILENT)
     await cursor.execute(
         "SELECT b.position, b.marked_to, b.reasons, e.state,"
         " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000"

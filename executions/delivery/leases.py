@@ -4,6 +4,9 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 LEASE_SECONDS = 12
 RENEW_SECONDS = 3.0
+# Begins a transaction that holds locks: a host that vanishes in it, or a process that is stopped, would keep them
+# until TCP gives up, which takes hours. (Not a setting of the session: PgBouncer.)
+LET_GO_IF_SILENT = "SET LOCAL idle_in_transaction_session_timeout = '30s'"
 
 
 def lease_end() -> Composed:

@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Composable, Literal
 
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, contacts_sql, recipients_sql
-from executions.delivery.leases import expired, lease_end
+from executions.delivery.leases import LET_GO_IF_SILENT, expired, lease_end
 from executions.delivery.partitions import ensure_partition
 from executions.models import Execution
 from executions.states import BatchState, Outcome
@@ -94,6 +94,7 @@ def scope_of(execution: Execution) -> Scope:
 def _plan_page(held: _Plan) -> bool | None:
     """One page in one transaction: True when there may be more, False after the last, None when the lease is lost."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LET_GO_IF_SILENT)
         cursor.execute(
             SQL("""
             UPDATE executions_execution SET plan_lease_until = {lease_end}

@@ -79,13 +79,14 @@ async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJou
 async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal | None) -> tuple[Claim, int] | None:
     """The claim and how far it is marked. The journal stays named: we might die too.
 
-    None where another was first, or where the owner, not known to be dead, has renewed its lease meanwhile: it held
-    the row, and this waited for it.
+    None where another was first, where the owner, not known to be dead, has renewed its lease meanwhile, and where a
+    transaction of the owner still holds the row: the sweep must not wait for a process that was stopped in it.
     """
     cursor = await database.execute(
         SQL("""
         UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
-        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = {id} AND b.lease_token = {old} AND {gone}
+        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = (
+            SELECT id FROM executions_batch WHERE id = {id} AND lease_token = {old} AND {gone} FOR UPDATE SKIP LOCKED)
         RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
             b.marked_to
         """).format(
@@ -93,7 +94,7 @@ async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal |
             lease_end=lease_end(),
             id=Literal(held.id),
             old=Literal(held.token),
-            gone=expired("b.lease_until") if dead is None else SQL("TRUE"),
+            gone=expired("lease_until") if dead is None else SQL("TRUE"),
         )
     )
     row = await cursor.fetchone()

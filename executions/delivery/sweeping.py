@@ -10,7 +10,7 @@ from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.journal import remove_stale
 from executions.delivery.lanes import Turn, lost_turns, open_lanes
-from executions.delivery.leases import expired
+from executions.delivery.leases import LET_GO_IF_SILENT, expired
 from executions.delivery.recovery import recover
 from executions.delivery.runtime import runtime
 from executions.models import Batch
@@ -27,6 +27,7 @@ class Found(NamedTuple):
 def sweep() -> Found:
     """One at a time; a second one finds nothing."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LET_GO_IF_SILENT)
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('volley.sweep'))")
         if not cursor.fetchone()[0]:
             return Found([], [])

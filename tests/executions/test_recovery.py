@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection, OperationalError
 
@@ -9,13 +10,13 @@ from executions.delivery import journal as journals
 from executions.delivery import recovery, turn
 from executions.delivery.batches import Claim, claim_batch, renew_lease
 from executions.delivery.breaker import Available, ask_provider
-from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.chunk import LeaseLost, lock_batch, turn_chunk
 from executions.delivery.draining import drain
 from executions.delivery.journal import Journal, open_dead, remove_stale
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
 from executions.delivery.recovery import recover
-from executions.delivery.runtime import Runtime, runtime
+from executions.delivery.runtime import Runtime, connection_parameters, runtime
 from executions.delivery.sweeping import tidy_journals
 from executions.delivery.window import Window
 from executions.models import Batch, Delivery, Execution
@@ -143,6 +144,40 @@ def test_a_worker_that_wakes_after_its_lease_is_refused(workspace: Workspace) ->
         here.run(wake())
     journal.remove()
     assert counts(drain_all(execution)) == {"sent": 1, "unknown": 2}
+
+
+def test_recovery_does_not_wait_for_a_worker_that_was_stopped_in_its_transaction(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    window, _name = die(execution, [SENT, UNTOUCHED])
+    expire(window.claim)
+    with psycopg.connect(**connection_parameters()) as stopped:
+        # So that a recoverer that waits does so for a while only.
+        stopped.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
+        stopped.execute("SELECT FROM executions_batch WHERE id = %s FOR UPDATE", [window.claim.id])
+        recover(runtime())
+        assert Batch.objects.get(execution=execution).lease_token == window.claim.token
+        stopped.rollback()
+    recover(runtime())
+    assert outcomes(execution) == ["sent"]
+
+
+def test_a_worker_that_is_silent_in_a_transaction_loses_its_locks(workspace: Workspace) -> None:
+    execution = planned(workspace, 2)
+    here = runtime()
+    window, _name = die(execution, [SENT, UNTOUCHED])
+
+    async def patience() -> list[str]:
+        database = await here.connection()
+        async with database.transaction(), database.cursor() as cursor:
+            await lock_batch(cursor, window.claim)
+            within = await (await database.execute(_PATIENCE)).fetchone()
+        after = await (await database.execute(_PATIENCE)).fetchone()
+        return [*(within or ()), *(after or ())]
+
+    assert here.run(patience()) == ["30s", "0"]
+
+
+_PATIENCE = "SHOW idle_in_transaction_session_timeout"
 
 
 def test_a_recoverer_that_dies_is_followed(workspace: Workspace) -> None:
