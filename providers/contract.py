@@ -16,6 +16,8 @@ RESPONSE_LIMIT = 500
 UNTOUCHED = 0
 HANDED_OVER = 1
 OUTCOME_OFFSET = 16
+FINISH_SECONDS = 1.0
+"""A message that is begun at the deadline may be finished for so long: taking it back can cost the connection."""
 
 
 class Verdict(enum.IntEnum):
@@ -114,7 +116,7 @@ class Adapter(Protocol):
         """Seconds that `send` may outlast its deadline while it waits for answers: the lease must cover them."""
 
     async def send(self, messages: Sequence[Message], *, journal: Journal, deadline: float, settle: Settle) -> None:
-        """Hands messages over until `deadline` (the loop's clock).
+        """Begins messages until `deadline` (the loop's clock), and hands none over FINISH_SECONDS after it.
 
         `journal[message.index]` becomes HANDED_OVER before the write that may make the receiver accept the
         message, and `outcome_code(verdict)` when it is settled. When cancelled, it first settles everything:

@@ -3,7 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from providers.contract import HANDED_OVER, UNTOUCHED, Journal, Message, Result, Settle, Verdict, outcome_code
+from providers.contract import (
+    FINISH_SECONDS,
+    HANDED_OVER,
+    UNTOUCHED,
+    Journal,
+    Message,
+    Result,
+    Settle,
+    Verdict,
+    outcome_code,
+)
 
 THROTTLES_IN_A_ROW = 10
 UNSTARTED = Result(Verdict.UNSTARTED)
@@ -48,6 +58,11 @@ class Feed:
     @property
     def expired(self) -> bool:
         return self._clock() >= self._deadline
+
+    @property
+    def overdue(self) -> bool:
+        """Not even what is begun may be handed over any more."""
+        return self._clock() >= self._deadline + FINISH_SECONDS
 
     @property
     def waiting(self) -> bool:

@@ -20,7 +20,7 @@ from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window, unsettled
 from executions.models import Execution
 from executions.states import State
-from providers.contract import Adapter, Message, Result, Verdict
+from providers.contract import FINISH_SECONDS, Adapter, Message, Result, Verdict
 
 CHUNK = 500
 PROBE_CHUNK = 10
@@ -182,7 +182,7 @@ class BatchWork:
         """Whatever is not begun when the round ends, or the lease, stays for the next."""
         self._settled = 0
         if messages:
-            deadline = min(self._loop.time() + self._round, self._lease_ends - 1)
+            deadline = min(self._loop.time() + self._round, self._lease_ends - 1 - FINISH_SECONDS)
             await self._lane.adapter.send(messages, journal=self._journal.view, deadline=deadline, settle=self._settle)
 
     def _settle(self, index: int, result: Result) -> None:

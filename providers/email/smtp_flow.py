@@ -199,7 +199,7 @@ class PipelinedFlow(Flow):
 
     def _turn(self) -> None:
         exchange, self.current = self.current, None
-        if exchange is not None and exchange.invited and exchange.refusal is None and self.feed.expired:
+        if exchange is not None and exchange.invited and exchange.refusal is None and self.feed.overdue:
             self._withdraw(exchange)
             return
         parts = self._body(exchange) if exchange is not None else []
@@ -240,7 +240,7 @@ class LockstepFlow(PipelinedFlow):
         exchange = self.current
         if exchange is None or self.stage is Stage.BODY:
             self._next_message()
-        elif exchange.invited and exchange.refusal is None and self.feed.expired:
+        elif exchange.invited and exchange.refusal is None and self.feed.overdue:
             self._withdraw(exchange)
         elif exchange.invited or exchange.refusal is not None:
             self.stage = Stage.BODY

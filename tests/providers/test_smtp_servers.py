@@ -69,6 +69,31 @@ def test_time_that_runs_out_between_the_invitation_and_the_message_takes_it_back
     assert HANDED_OVER not in sent.journal.history[1]
 
 
+@pytest.mark.parametrize("way", ["lockstep", "pipelined"])
+def test_what_is_invited_when_time_runs_out_is_finished_and_the_connection_kept(way: str) -> None:
+    loop = ShiftedLoop()
+
+    def out_of_time(verb: str, argument: str, n: int) -> Reply | None:
+        if verb == "DATA" and n == 2:
+            loop.shift = LONG
+        return None
+
+    async def scenario() -> tuple[Sent, Sent]:
+        receiver = Receiver(WAYS[way], out_of_time)
+        async with receiver.listening():
+            config = SmtpConfig("127.0.0.1", receiver.port, Security.NONE, connections=1)
+            async with closing(SmtpAdapter(config)) as adapter:
+                first = await send(adapter, emails(3), seconds=LONG)
+                rest = await send(adapter, emails(1), seconds=LONG)
+        assert receiver.seen["GREET"] == 1
+        return first, rest
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        first, rest = runner.run(scenario())
+    assert first.verdicts == [Verdict.SENT, Verdict.SENT, Verdict.UNSTARTED]
+    assert rest.verdicts == [Verdict.SENT]
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_nobody_listens(loop: str) -> None:
     with socket.socket() as unused:
