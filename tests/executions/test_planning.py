@@ -8,6 +8,7 @@ from psycopg.sql import SQL
 from audiences.models import Address
 from executions.delivery import planning
 from executions.delivery.finishing import finish_if_complete
+from executions.delivery.partitions import ensure_partition
 from executions.delivery.planning import Planned, plan
 from executions.models import Batch, Execution
 from executions.states import State
@@ -156,7 +157,7 @@ def test_a_few_people_far_apart_cost_no_look_at_those_between(workspace: Workspa
     assert held is not None
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE audiences_address, audiences_contact, audiences_listmembership")
-        planning.ensure_partition(held.launched_on)
+        ensure_partition(held.launched_on)
         cursor.execute(SQL("EXPLAIN (ANALYZE, FORMAT JSON) ") + planning._page_sql(held, after=0))
         [[explained]] = cursor.fetchall()
     assert 0 < _rows_read(explained, "audiences_address") <= 4
