@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, planning, rendering, yardstick
+from benchmarks import bare, peers, planning, rendering, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
@@ -19,9 +19,9 @@ from benchmarks.world import World, forget_heartbeats, html, make_world
 PROCESSES = 2
 WARM_UP = 10_000
 SMALL = 1
-LATENCY_SIZE = 4_000
+LATENCY_SIZE = 20_000
 LATENCY_MS = 20
-LATENCY_CONNECTIONS = 8
+LATENCY_CONNECTIONS = 16
 BARS_US = {"data": 50.0, "bdat": 38.0, "debian": 55.0}
 CAPS_BAR = 1.15
 BARE_BAR = 0.6
@@ -57,6 +57,8 @@ class Suite:
             rendering.measure(self._table, runs=self._runs)
         if self._only - {"render", "peers"}:
             self._deliveries()
+        if "peers" in self._only:
+            self._peer()
         print(f"\n{where}; {yardstick.words(self._yardstick)}\n\n{self._table.markdown()}", flush=True)
 
     def _deliveries(self) -> None:
@@ -169,6 +171,25 @@ class Suite:
                         bench.deliver(SMALL, process)
                         found.append(told(f"{workers} processes", bench.deliver(LATENCY_SIZE, process)))
         self._table.add(_latency_row(runs[1], runs[2]))
+
+    def _peer(self) -> None:
+        """Interleaving would say nothing: it is more than ten times slower."""
+        try:
+            python = peers.install(self._folder)
+            with sink(self._folder, "--no-chunking") as (_process, port):
+                measured = [peers.measure(python, port) for _ in range(self._runs)]
+        except peers.Unavailable as unavailable:
+            say(f"django-post_office is left out: {unavailable}")
+            return
+        self._table.add(
+            Row(
+                f"django-post_office {measured[0].version}, steady rate",
+                "",
+                f"{spread([one.rate for one in measured], ',.0f')} messages/s",
+                None,
+                f"{median(one.cpu for one in measured):,.0f} µs a message, {peers.COUNT:,} queued beforehand",
+            )
+        )
 
 
 def _whole_row(name: str, runs: list[Run]) -> Row:
