@@ -95,10 +95,25 @@ async def _kind(cursor: AsyncCursor, workspace_id: int, type: str, tags: list[st
 
 
 async def lock_uses(cursor: AsyncCursor, caps: Caps, contacts: Collection[int]) -> None:
-    """All at once and in order, where a transaction both gives back and reserves."""
+    """In order, before giving back."""
     await cursor.execute(
         "SELECT FROM executions_frequencyuse WHERE workspace_id = %s AND contact_id = ANY (%s::bigint[])"
         " ORDER BY contact_id FOR UPDATE",
+        [caps.workspace_id, sorted(contacts)],
+    )
+
+
+async def make_and_lock_uses(cursor: AsyncCursor, caps: Caps, contacts: Collection[int]) -> None:
+    """All at once and in order, where a transaction both gives back and reserves.
+
+    Rows that `reserve` would make are made here: made after others are locked, they would be out of order.
+    """
+    await cursor.execute(
+        """
+        INSERT INTO executions_frequencyuse AS u (workspace_id, contact_id, ats, executions, kinds)
+        SELECT %s, k, '{}', '{}', '{}' FROM (SELECT DISTINCT k FROM unnest(%s::bigint[]) k ORDER BY k) k
+        ON CONFLICT (workspace_id, contact_id) DO UPDATE SET ats = u.ats WHERE FALSE
+        """,
         [caps.workspace_id, sorted(contacts)],
     )
 

@@ -202,7 +202,8 @@ async def _settle_caps(
         return
     wanted = {marked.recipients[message.index][0] for message in marked.messages}
     if freed:
-        await reservation.lock_uses(cursor, caps, freed | wanted)
+        lock = reservation.make_and_lock_uses if wanted else reservation.lock_uses
+        await lock(cursor, caps, freed | wanted)
         used = await reservation.still_used(
             cursor, caps, freed, launched_on=prepared.launched_on, batch_id=window.claim.id
         )

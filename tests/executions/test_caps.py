@@ -1,12 +1,15 @@
 """Frequency caps are exact: no interleaving of executions, devices and retries passes one."""
 
+import asyncio
 import threading
 import time
 
 import pytest
+from psycopg import AsyncConnection, AsyncCursor
 
+from executions.caps import reservation
 from executions.delivery.planning import plan
-from executions.delivery.runtime import close_runtime
+from executions.delivery.runtime import close_runtime, connection_parameters, runtime
 from executions.models import Batch, Delivery, Execution, FrequencyCap, FrequencyUse
 from executions.states import BatchState, State
 from providers.models import Provider
@@ -206,6 +209,44 @@ def test_who_is_handed_back_after_a_sibling_was_sent_keeps_the_use(workspace: Wo
     Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
     drain_all(execution)
     assert counts(execution) == {"sent": 1, "skipped": 1} and uses(workspace) == [1]
+
+
+def test_giving_back_and_reserving_lock_in_one_order(workspace: Workspace) -> None:
+    """The first contact has no row yet, so that it can't be locked before it is made."""
+    make_cap(workspace, 5)
+    fresh, known = (person.pk for person in make_contacts(workspace, 2))
+    FrequencyUse.objects.create(workspace_id=workspace.pk, contact_id=known, ats=[], executions=[], kinds=[])
+
+    async def race() -> list[set[int]]:
+        parameters = connection_parameters()
+        one = await AsyncConnection.connect(**parameters)
+        other = await AsyncConnection.connect(**parameters)
+        async with one, other, one.cursor() as first, other.cursor() as second:
+            caps = [await _caps(cursor, workspace, execution) for execution, cursor in ((1, first), (2, second))]
+            await reservation.make_and_lock_uses(first, caps[0], {fresh, known})
+            waiting = asyncio.ensure_future(reservation.reserve(second, caps[1], {fresh, known}))
+            await _blocked(first, other.info.backend_pid)
+            granted = await reservation.reserve(first, caps[0], {fresh})
+            await one.commit()
+            return [granted, await waiting]
+
+    assert runtime().run(race()) == [{fresh}, {fresh, known}]
+
+
+async def _caps(cursor: AsyncCursor, workspace: Workspace, execution_id: int) -> reservation.Caps:
+    caps = await reservation.load_caps(
+        cursor, workspace_id=workspace.pk, execution_id=execution_id, type="email", tags=[], limited=True
+    )
+    assert caps is not None
+    await cursor.connection.commit()
+    return caps
+
+
+async def _blocked(cursor: AsyncCursor, pid: int) -> None:
+    while True:
+        await cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", [pid])
+        if (await cursor.fetchone() or (0,))[0]:
+            return
 
 
 def test_executions_that_race_for_one_slot_never_both_get_it() -> None:
