@@ -4,10 +4,12 @@ Every admin page of ours builds on `ScopedModelAdmin`, and every custom view fin
 `get_scoped_object_or_404`: a foreign object and one that does not exist look alike.
 """
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteMixin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -30,6 +32,7 @@ else:
     from unfold.admin import TabularInline as _TabularInline
 
 HISTORY_ENTRIES = 100
+_ID = re.compile(r"[0-9]{1,18}")
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -217,6 +220,9 @@ class ScopedModelAdmin(_Scoped, _ModelAdmin):
         """Choices are chosen, not made, in another thing's form."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         widget = getattr(field, "widget", None)
+        inner = getattr(widget, "widget", widget)
+        if isinstance(inner, AutocompleteMixin):
+            inner.__class__ = _reading_ids(type(inner))
         for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
             if hasattr(widget, name):
                 setattr(widget, name, False)
@@ -334,6 +340,18 @@ class ScopedTabularInline(_Scoped, _TabularInline):
 
     def _may(self, request: HttpRequest, obj: Any, role: Role) -> bool:
         return bool(workspace_ids(request, role))
+
+
+class _OptionsOfIds:
+    """A refused form is shown again with what was sent: Django asks the database for it, also where it is no id."""
+
+    def optgroups(self, name: str, value: Iterable[Any], attr: Any = None) -> Any:
+        ids = [each for each in value if _ID.fullmatch(str(each))]
+        return super().optgroups(name, ids, attr)  # type: ignore[misc]
+
+
+def _reading_ids(widget: type) -> type:
+    return type(widget.__name__, (_OptionsOfIds, widget), {})
 
 
 def _changed_fields(message: Any) -> dict[str, Any]:
