@@ -77,14 +77,15 @@ class DeadJournal:
 
 
 def open_dead(name: str) -> DeadJournal | None:
-    """None where the owner may be alive, or where it can't be told: another machine or boot, or no file."""
+    """None where the owner may be alive, or where it can't be told: another machine or boot, or no file
+    that we may read."""
     place, _, file_name = name.rpartition("/")
     if place != _here() or not file_name.endswith(".journal"):
         return None
     path = _directory() / file_name
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

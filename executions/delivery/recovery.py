@@ -5,7 +5,6 @@ import logging
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-import psycopg
 from django.db import connection
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Literal
@@ -20,8 +19,6 @@ from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window
 from executions.states import BatchState
 from providers.contract import UNTOUCHED, Result, outcome_of
-from providers.mime_address import AddressError
-from templates_registry.liquid import TemplateError
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +45,8 @@ def recover(here: Runtime) -> None:
             done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
         except LeaseLost:
             logger.warning("batch %s was recovered by another", held.id)
-        except (psycopg.Error, TemplateError, AddressError):
-            # One that can't be recovered must not keep the others from it; the next sweep tries again.
+        except Exception:
+            # Whatever is wrong with one must not keep the others, and the sweep, from going on; the next tries again.
             logger.exception("batch %s of execution %s can't be recovered now", held.id, held.execution_id)
         finally:
             if dead is not None:

@@ -258,6 +258,22 @@ def test_a_claim_whose_answer_was_lost_shares_no_journal_with_the_next(
     assert counts(drain_all(execution)) == {"sent": 2}
 
 
+def test_one_that_cannot_be_recovered_does_not_keep_the_others_from_it(workspace: Workspace) -> None:
+    first, second = planned(workspace, 1), planned(workspace, 1)
+    die(first, [255])
+    die(second, [SENT, SENT])
+    recover(runtime())
+    assert (outcomes(first), outcomes(second)) == ([], ["sent", "sent"])
+
+
+def test_a_journal_that_may_not_be_read_is_not_believed() -> None:
+    journal = Journal()
+    journal.abandon()
+    journal._path.unlink()
+    journal._path.mkdir()
+    assert open_dead(journal.name) is None
+
+
 def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:
     execution = planned(workspace, 4)
     for _ in range(4):
