@@ -53,7 +53,7 @@ def launch_view(request: HttpRequest, campaign_id: int) -> HttpResponse:
     if request.method == "GET":
         return _screen(request, campaign, LaunchForm(), secrets.token_urlsafe(24))
     _require_launcher(request, campaign)
-    form, token = read_form(request), request.POST.get(_TOKEN, "")[:_TOKEN_LENGTH] or secrets.token_urlsafe(24)
+    form, token = read_form(request), _read_token(request)
     try:
         execution_id = _launch_once(request, campaign, form, token)
     except Invalid as error:
@@ -111,6 +111,11 @@ def test_view(request: HttpRequest, campaign_id: int) -> JsonResponse:
         return JsonResponse({"results": [{"address": "", "ok": False, "message": text} for text in messages]})
     results = [{"address": one.address, "ok": one.ok, "message": one.message} for one in sent]
     return JsonResponse({"results": results})
+
+
+def _read_token(request: HttpRequest) -> str:
+    sent = request.POST.get(_TOKEN, "").replace("\0", "")
+    return sent[:_TOKEN_LENGTH] or secrets.token_urlsafe(24)
 
 
 def _launch_once(request: HttpRequest, campaign: Campaign, form: LaunchForm, token: str) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from tests.factories import make_campaign
+from workspaces.models import Workspace
 from workspaces.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -25,3 +27,10 @@ def test_a_person_that_is_no_id_is_refused_and_the_form_is_shown_again(staff: Ca
     answer = staff(Role.ADMIN).post("/admin/workspaces/membership/add/", {"user": "x", "role": "viewer"})
     assert answer.status_code == 200
     assert "user" in answer.context["adminform"].form.errors
+
+
+def test_a_launch_token_with_a_nul_is_a_refused_form_like_any_other(
+    staff: Callable[[Role], Client], workspace: Workspace
+) -> None:
+    path = f"/admin/campaigns/campaign/{make_campaign(workspace).pk}/launch/"
+    assert staff(Role.ADMIN).post(path, {"launch_token": "\0a", "audience": "x"}).status_code == 422
