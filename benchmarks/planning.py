@@ -62,7 +62,7 @@ def measure(table: Table, world: World, *, size: int, runs: int) -> None:
             f"planning {size:,} contacts of a list",
             f"≤ {BAR:g} × inserting the ids",
             f"{ratio:.2f} × in time, {cpu_ratio:.2f} × in CPU",
-            ratio <= BAR,
+            max(ratio, cpu_ratio) <= BAR,
             f"planning {spread([one.seconds for one in planned])} s, "
             f"inserting {spread([one.seconds for one in inserted])} s",
         )

@@ -63,8 +63,8 @@ def configure(database_url: str, port: int) -> None:
 
 
 def queue(count: int) -> None:
-    from post_office import mail
-    from post_office.models import EmailTemplate
+    from post_office import mail  # type: ignore[import-not-found]
+    from post_office.models import EmailTemplate  # type: ignore[import-not-found]
 
     template = EmailTemplate.objects.create(
         name="update", subject="Hello {{ first_name }}", html_content=(HERE / "template.liquid").read_text()
@@ -97,7 +97,7 @@ def main() -> None:
     configure(database_url, port)
     from django.core.management import call_command
     from django.db import connections
-    from post_office.mail import send_queued
+    from post_office.mail import send_queued  # type: ignore[import-not-found]
     from post_office.models import STATUS, Email
 
     call_command("migrate", verbosity=0)
