@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import errno
+import os
 import ssl
 
 from providers.contract import Verdict, trouble
@@ -25,11 +27,20 @@ async def connect(config: SmtpConfig, context: ssl.SSLContext) -> SmtpSession:
         raise _unavailable(f"{session.name} was not ready within {config.connect_timeout:g} s") from error
     except (OSError, UnicodeError) as error:
         session.abort("failed")
-        raise _unavailable(f"{session.name}: {error}") from error
+        raise _unavailable(f"{session.name}: {_in_words(error)}") from error
     except BaseException:
         session.abort("stopped")
         raise
     return session
+
+
+def _in_words(error: Exception) -> str:
+    """What people call it, as in `connection refused`, without number and address."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate was not accepted: {error.verify_message}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno).lower()
+    return str(error)
 
 
 async def _open(session: SmtpSession, context: ssl.SSLContext) -> None:

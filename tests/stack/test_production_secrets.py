@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
@@ -13,11 +13,13 @@ from pytest_django import Settings
 from config.embedded.state import PROJECT
 from config.environment import DEVELOPMENT_FERNET_KEY, DEVELOPMENT_SECRET, is_production, secret, service_url
 
+# The same in each process that shares the suite: it is part of a test's name.
+KEY = urlsafe_b64encode(b"a key only these tests use......").decode()
 DEFAULTS = {"VOLLEY_SECRET_KEY": DEVELOPMENT_SECRET, "VOLLEY_ENCRYPTION_KEYS": DEVELOPMENT_FERNET_KEY}
 COMPLETE = {
     "VOLLEY_ENV": "production",
     "VOLLEY_SECRET_KEY": "Zm9yIHRlc3RzIG9ubHksIGJ1dCBsb25nIGVub3VnaCB0byBwYXNz",
-    "VOLLEY_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "VOLLEY_ENCRYPTION_KEYS": KEY,
     "VOLLEY_ALLOWED_HOSTS": "volley.example.com",
     "VOLLEY_BASE_URL": "https://volley.example.com",
     "DATABASE_URL": "postgres://volley:Xk29sLq1@db.example.com/volley",
@@ -108,7 +110,7 @@ def test_development_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_encryption_key_that_is_none_is_told(settings: Settings) -> None:
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), "not-a-key"]
+    settings.ENCRYPTION_KEYS = [KEY, "not-a-key"]
     told = [problem.msg for problem in run_checks() if problem.id == "volley.E001"]
     assert [message.split(":")[0] for message in told] == ["Key 2 of VOLLEY_ENCRYPTION_KEYS is not a Fernet key"]
 
