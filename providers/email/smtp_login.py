@@ -40,6 +40,8 @@ def _in_words(error: Exception) -> str:
         return f"its certificate was not accepted: {error.verify_message}"
     if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
         return os.strerror(error.errno).lower()
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return str(error)
 
 
