@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-secret-never-used-in-production"  # noqa: S105  # nosec: named for what it is
 SHORTEST_SECRET = 32
-PLACEHOLDERS = ("postgres", "password", "redis", "volley", "secret", "changeme", "devpw")
+PLACEHOLDERS = ("postgres", "password", "redis", "volley", "secret", "changeme")
 DEVELOPMENT_FERNET_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldC4="
 
 env = environ.Env()
