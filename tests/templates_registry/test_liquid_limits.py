@@ -120,15 +120,8 @@ def test_the_child_names_the_part_and_line_of_an_error() -> None:
     assert (problem.part, problem.line, problem.code) == ("html", 2, "unknown_tag")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        ("{{ a" + "|upcase" * 700 + "}}") * 98,
-        "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}",
-    ],
-    ids=["long chains of filters", "a long loop of assigns"],
-)
-def test_the_child_is_stopped_when_it_takes_too_long(source: str) -> None:
+def test_the_child_is_stopped_when_it_takes_too_long() -> None:
+    source = "{% for a in (1..10000) %}" + "{% assign b = a | times: 3 | append: 'x' %}" * 250 + "{% endfor %}"
     parts = [PartSource("subject", "Hi"), PartSource("html", source, "html"), PartSource("text", "Hi")]
     (problem,) = preview_in_child(parts, {}).errors
     assert problem.part == "html"
