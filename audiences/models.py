@@ -2,6 +2,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from audiences.events.models import Event as Event
+from audiences.events.models import EventSource as EventSource
 from common.authorship import Authored
 from common.channels import APP_TYPES, Type
 from workspaces.models import App, Workspace

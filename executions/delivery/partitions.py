@@ -2,69 +2,15 @@
 
 from datetime import date
 
-from django.db import connection, transaction
-from psycopg.sql import SQL, Identifier, Literal
+from common import partitions
 
 PARTITIONED = ("executions_delivery", "executions_receipt")
-MONTHS_AHEAD = 2
-
-
-def month_of(day: date) -> date:
-    return day.replace(day=1)
-
-
-def month_after(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def ensure_partition(day: date) -> None:
     """Make the partitions that hold `day`, unless they are there. Waits at most two seconds for a lock."""
-    month = month_of(day)
-    missing = [table for table in PARTITIONED if not _exists(_name(table, month))]
-    if not missing:
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '2s'")
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('volley.partitions'))")
-        for table in missing:
-            if not _exists(_name(table, month)):
-                _make(table, month)
+    partitions.ensure_partition(PARTITIONED, day)
 
 
 def make_partitions(today: date | None = None) -> None:
-    """This month and the next ones, by PostgreSQL's calendar."""
-    month = month_of(today or _today())
-    for _ in range(MONTHS_AHEAD + 1):
-        ensure_partition(month)
-        month = month_after(month)
-
-
-def _today() -> date:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_date")
-        today: date = cursor.fetchone()[0]
-        return today
-
-
-def _name(table: str, month: date) -> str:
-    return f"{table}_{month:%Y_%m}"
-
-
-def _exists(name: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(%s) AND relispartition)", [name])
-        return bool(cursor.fetchone()[0])
-
-
-def _make(table: str, month: date) -> None:
-    """Filled in before it is attached: ATTACH alone does not block those who write to other months."""
-    name = Identifier(_name(table, month))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY)").format(name, Identifier(table))
-        )
-        cursor.execute(
-            SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                Identifier(table), name, Literal(month), Literal(month_after(month))
-            )
-        )
+    partitions.make_partitions(PARTITIONED, today)

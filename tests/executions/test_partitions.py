@@ -3,7 +3,8 @@ from datetime import date
 import pytest
 from django.db import connection
 
-from executions.delivery.partitions import ensure_partition, make_partitions, month_after
+from common.partitions import month_after
+from executions.delivery.partitions import ensure_partition, make_partitions
 
 
 def partitions() -> set[str]:
