@@ -130,6 +130,21 @@ class BatchRecipients(models.Model):
     address_ids = ArrayField(models.BigIntegerField())
 
 
+class BatchCrash(models.Model):
+    """A worker died over a batch, or gave it up, and nothing was done: what is known of it.
+
+    `first` and `stop` are the places that were marked; `words` what the worker said last, if it could.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="worker_crashes")
+    workspace_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    host = models.CharField(max_length=200, blank=True, default="")
+    first = models.IntegerField()
+    stop = models.IntegerField()
+    words = models.CharField(max_length=500, blank=True, default="")
+
+
 class Lane(models.Model):
     """One chain of drain tasks of an execution. Only the message that carries its ticket may take the next turn."""
 
