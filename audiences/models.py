@@ -1,3 +1,4 @@
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -36,7 +37,10 @@ class Contact(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "external_id"], name="contact_external_id_once"),
         ]
-        indexes = [models.Index(fields=["workspace", "id"], name="contact_by_workspace")]
+        indexes = [
+            models.Index(fields=["workspace", "id"], name="contact_by_workspace"),
+            GinIndex(OpClass("attributes", name="jsonb_path_ops"), name="contact_by_attribute"),
+        ]
 
     def __str__(self) -> str:
         return self.external_id or f"contact {self.pk}"
@@ -117,6 +121,22 @@ class ListMembership(models.Model):
     list = models.ForeignKey(List, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="list_memberships")
     workspace_id = models.BigIntegerField()
+
+
+class Segment(Authored):
+    """Whoever fits a rule at the moment of asking. The rule's language: `audiences.segments.vocabulary`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="segments")
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, default="", blank=True)
+    rule = models.JSONField()
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"], name="segment_by_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class UploadState(models.TextChoices):
