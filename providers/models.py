@@ -25,6 +25,9 @@ class Provider(Authored):
     enabled = models.BooleanField(default=True)
     connections = models.PositiveSmallIntegerField(default=4, help_text="Connections per worker process.")
     rate_per_second = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: as fast as it takes.")
+    domain_rates = models.JSONField(
+        default=dict, blank=True, help_text="Email: recipient domain to the most messages a second that it is sent."
+    )
     # What the circuit breaker knows: all workers stop asking until then.
     unavailable_until = models.DateTimeField(null=True, editable=False)
     unavailable_reason = models.CharField(max_length=500, default="", editable=False)
