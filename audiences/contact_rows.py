@@ -179,11 +179,11 @@ def _parse_consent(value: object) -> str | None:
     raise BadValue("unknown_choice", f"{shown(value)} is no consent; it is subscribed or unsubscribed.")
 
 
-def parse_moment(value: object) -> datetime | None:
+def parse_moment(value: object, *, name: str = "consent_at") -> datetime | None:
     """RFC 3339 with an offset, as UTC."""
     if value is None:
         return None
-    text = clean_text(value, name="consent_at", limit=40)
+    text = clean_text(value, name=name, limit=40)
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from audiences.models import Address, AddressState, Contact, ListMembership, UploadMembership
+from audiences.models import Address, AddressState, Contact, Event, ListMembership, UploadMembership
 from common.authorship import Actor
 from common.channels import Type
 from common.errors import NotFound
@@ -11,14 +11,14 @@ from workspaces import audit
 
 @transaction.atomic
 def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
-    """Forgets a person. Ledger rows stay and name an id that leads nowhere; suppressions stay, as they must.
+    """Forgets a person, and what they did. Ledger rows stay and name an id that leads nowhere.
 
-    Raises `NotFound` outside the workspace.
+    Suppressions stay, as they must. Raises `NotFound` outside the workspace.
     """
     contact = Contact.objects.select_for_update().filter(pk=contact_id, workspace_id=workspace_id).first()
     if contact is None:
         raise NotFound("This workspace has no such contact.")
-    for owned in (Address, ListMembership, UploadMembership):
+    for owned in (Address, Event, ListMembership, UploadMembership):
         owned.objects.filter(contact_id=contact_id).delete()
     audit.record(
         workspace_id=workspace_id,

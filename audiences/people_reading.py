@@ -34,7 +34,7 @@ def _names(row: ContactRow) -> Iterable[object]:
 def read_people(workspace_id: int, rows: Sequence[ContactRow], people: People) -> None:
     """Fills `people` with the contacts and addresses that the rows name, their database rows locked in id order."""
     by_external_id = _find_external_ids(workspace_id, [row.external_id for row in rows if row.external_id is not None])
-    by_address = _find_addresses(workspace_id, list({row.identifying for row in rows if row.external_id is None}))
+    by_address = find_addresses(workspace_id, list({row.identifying for row in rows if row.external_id is None}))
     persons = _lock_contacts({*by_external_id.values(), *by_address.values()})
     _lock_addresses(rows, persons, people)
     people.existing.extend(persons.values())
@@ -60,7 +60,7 @@ def _find_external_ids(workspace_id: int, external_ids: list[str]) -> dict[str, 
     return dict(found)
 
 
-def _find_addresses(workspace_id: int, keys: list[AddressKey]) -> dict[AddressKey, int]:
+def find_addresses(workspace_id: int, keys: list[AddressKey]) -> dict[AddressKey, int]:
     """Where several contacts have the address, the oldest of them."""
     if not keys:
         return {}

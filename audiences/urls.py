@@ -1,4 +1,5 @@
 from audiences.contacts_api import ContactViewSet
+from audiences.events.api import EventViewSet
 from audiences.lists_api import ListViewSet
 from audiences.suppressions_api import SuppressionViewSet
 from audiences.uploads_api import UploadViewSet
@@ -11,6 +12,7 @@ urlpatterns = [
         ContactViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="api_contact",
     ),
+    *either("api/v1/events", EventViewSet.as_view({"get": "list", "post": "create"}), name="api_events"),
     *either("api/v1/lists", ListViewSet.as_view({"get": "list", "post": "create"}), name="api_lists"),
     *either(
         "api/v1/lists/<id:list_id>",

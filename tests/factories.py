@@ -9,7 +9,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from audiences.models import Address, Contact, List, ListMembership, Suppression, Upload
+from django.db import transaction
+
+from audiences.events.content import message_key
+from audiences.events.recording import NewEvent, database_now, record
+from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
 from executions.models import Execution, FrequencyCap
@@ -154,6 +158,19 @@ def make_list(workspace: Workspace, contacts: Sequence[Contact] = (), **fields: 
         ListMembership(list=made, contact=contact, workspace_id=workspace.pk) for contact in contacts
     )
     return made
+
+
+def make_event(contact: Contact, **fields: Any) -> Event:
+    """Happened to a contact, now unless `at` says when; `properties` is an object."""
+    properties = json.dumps(fields.pop("properties", {}))
+    message_id = f"message-{number()}"
+    key = message_key(app_id=None, message_id=message_id)
+    with transaction.atomic():
+        now = database_now()
+        values = {"source": EventSource.SERVER.value, "name": f"event {number()}", "at": now, **fields}
+        event = NewEvent(message_id=message_id, message_key=key, contact_id=contact.pk, properties=properties, **values)
+        record(workspace_id=contact.workspace_id, events=[event], now=now)
+    return Event.objects.get(workspace_id=contact.workspace_id, message_key=key)
 
 
 def make_suppression(workspace: Workspace, value: str | None = None, type: str = "email") -> Suppression:

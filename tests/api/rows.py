@@ -6,6 +6,7 @@ from tests.factories import (
     make_campaign,
     make_cap,
     make_contact,
+    make_event,
     make_execution,
     make_list,
     make_suppression,
@@ -18,6 +19,7 @@ from workspaces.models import Workspace
 def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
     """Ids by the name of the parameter that they fill; `mark` is in every name, to be looked for in answers."""
     contact = make_contact(workspace, external_id=f"{mark}-contact", email=f"{mark.lower()}@example.test")
+    make_event(contact, name=f"{mark} happened")
     campaign = make_campaign(workspace, name=f"{mark} campaign", template=make_template(workspace, name=f"{mark} mail"))
     return {
         "campaign_id": campaign.pk,

@@ -1,0 +1,67 @@
+"""Reads events, newest first, always of one workspace."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+
+from audiences.events.models import Event
+from audiences.models import Contact
+from workspaces.models import App
+
+NEWEST_FIRST = ("-id",)
+
+
+def events_of(
+    *,
+    workspace_id: int,
+    name: str | None = None,
+    source: str | None = None,
+    contact_id: int | None = None,
+    external_id: str | None = None,
+) -> QuerySet[Event]:
+    found = Event.objects.filter(workspace_id=workspace_id)
+    if name is not None:
+        found = found.filter(name=name)
+    if source is not None:
+        found = found.filter(source=source)
+    if contact_id is not None:
+        found = found.filter(contact_id=contact_id)
+    if external_id is not None:
+        found = found.filter(contact_id=_contact_id(workspace_id, external_id))
+    return found
+
+
+def events_on_wire(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Two queries for names, however many events."""
+    contacts = _names(Contact, "external_id", {one.contact_id for one in events})
+    apps = _names(App, "app_id", {one.app_id for one in events})
+    return [_on_wire(one, contacts.get(one.contact_id), apps.get(one.app_id)) for one in events]
+
+
+def _contact_id(workspace_id: int, external_id: str) -> int:
+    """Zero where there is nobody: no contact has it."""
+    found = Contact.objects.filter(workspace_id=workspace_id, external_id=external_id).values_list("pk", flat=True)
+    return found.first() or 0
+
+
+def _names(model: Any, field: str, ids: set[int | None]) -> dict[int | None, str | None]:
+    wanted = ids - {None}
+    return dict(model.objects.filter(pk__in=wanted).values_list("pk", field)) if wanted else {}
+
+
+def _on_wire(event: Event, external_id: str | None, app_id: str | None) -> dict[str, Any]:
+    return {
+        "event_id": event.id,
+        "name": event.name,
+        "source": event.source,
+        "contact_id": event.contact_id,
+        "external_id": external_id,
+        "anonymous_id": event.anonymous_id,
+        "app_id": app_id,
+        "at": event.at,
+        "received_at": event.received_at,
+        "message_id": event.message_id,
+        "properties": event.properties,
+        "context": event.context,
+    }
