@@ -1,0 +1,192 @@
+"""A rule as one condition in SQL on a contact: values are quoted by psycopg, never put together as text.
+
+What people did and received is asked for by EXISTS, so that PostgreSQL may answer it by set: it reads the events or
+the ledger's rows once and joins them by hash, or looks each contact up where there are few.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from audiences.segments.comparing import comparison_sql
+from audiences.segments.periods import Moment, window
+from audiences.segments.vocabulary import OPPOSITES, Kind
+
+Condition = Mapping[str, Any]
+
+# `executions.states.Outcome.SENT`, which this app can't import.
+_SENT = 1
+# An event's own time is at most this long after the month in which it was received.
+_EARLY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    workspace_id: int
+    moment: Moment
+    contact: Identifier
+
+
+def rule_sql(rule: Condition, *, workspace_id: int, moment: Moment, alias: str = "c") -> Composable:
+    """A boolean on `alias`, a row of `audiences_contact` of this workspace; `rule` as `read_rule` gave it."""
+    return _node(_Asking(workspace_id, moment, Identifier(alias)), rule)
+
+
+def _node(asking: _Asking, node: Condition) -> Composable:
+    match Kind(node["type"]):
+        case Kind.AND:
+            return _joined(asking, node, " AND ")
+        case Kind.OR:
+            return _joined(asking, node, " OR ")
+        case Kind.NOT:
+            return SQL("(NOT {})").format(_node(asking, node["condition"]))
+        case Kind.ATTRIBUTE:
+            return comparison_sql(SQL("{}.attributes").format(asking.contact), node, asking.moment)
+        case kind:
+            fits = _BY_KIND[kind](asking, node)
+            return SQL("(NOT {})").format(fits) if node["operator"] in OPPOSITES else fits
+
+
+def _joined(asking: _Asking, node: Condition, word: str) -> Composable:
+    return SQL("({})").format(SQL(word).join([_node(asking, child) for child in node["conditions"]]))
+
+
+def _event(asking: _Asking, node: Condition) -> Composable:
+    first, last = window(node.get("within"), asking.moment.now)
+    conditions = [
+        SQL("e.workspace_id = {}").format(Literal(asking.workspace_id)),
+        SQL("e.name = {}").format(Literal(node["name"])),
+        SQL("e.contact_id IS NOT NULL"),
+        *_between("e.at", first, last),
+        *_months(first),
+        *(comparison_sql(SQL("e.properties"), one, asking.moment) for one in node.get("where", ())),
+    ]
+    return _counted(asking, SQL(" AND ").join(conditions), node.get("count"))
+
+
+def _months(first: datetime | None) -> list[Composable]:
+    """Partitions are by month of receipt; see `audiences.events.models.Event`."""
+    if first is None:
+        return []
+    month = (first.astimezone(UTC) - _EARLY).date().replace(day=1)
+    return [SQL("e.received_month >= {}").format(Literal(month))]
+
+
+def _counted(asking: _Asking, events: Composable, count: Mapping[str, Any] | None) -> Composable:
+    operator, number = (count["operator"], int(count["value"])) if count else ("at_least", 1)
+    match operator, number:
+        case ("at_least", 0):
+            return SQL("TRUE")
+        case ("at_least", 1):
+            return SQL("EXISTS (SELECT FROM audiences_event e WHERE e.contact_id = {}.id AND {})").format(
+                asking.contact, events
+            )
+        case ("at_most", _):
+            return SQL("(NOT {})").format(_counted(asking, events, {"operator": "at_least", "value": number + 1}))
+        case ("exactly", 0):
+            return SQL("(NOT {})").format(_counted(asking, events, None))
+    return SQL(
+        "EXISTS (SELECT FROM (SELECT e.contact_id FROM audiences_event e WHERE {events}"
+        " GROUP BY e.contact_id HAVING count(*) {compared} {number}) f WHERE f.contact_id = {contact}.id)"
+    ).format(
+        events=events,
+        compared=SQL("=") if operator == "exactly" else SQL(">="),
+        number=Literal(number),
+        contact=asking.contact,
+    )
+
+
+def _list(asking: _Asking, node: Condition) -> Composable:
+    return SQL(
+        "EXISTS (SELECT FROM audiences_listmembership m WHERE m.list_id = ANY ({}::bigint[])"
+        " AND m.workspace_id = {} AND m.contact_id = {}.id)"
+    ).format(Literal(node["list_ids"]), Literal(asking.workspace_id), asking.contact)
+
+
+def _campaign(asking: _Asking, node: Condition) -> Composable:
+    """The ledger has no index on contacts: the executions are found first, and each is a range of its key."""
+    first, last = window(node.get("within"), asking.moment.now)
+    named = [
+        *(
+            [SQL("x.campaign_id = ANY ({}::bigint[])").format(Literal(node["campaign_ids"]))]
+            if "campaign_ids" in node
+            else []
+        ),
+        *([_tagged(node["tags"])] if "tags" in node else []),
+    ]
+    # Nobody was sent anything by an execution that had ended before.
+    live = [SQL("(x.finished_at IS NULL OR x.finished_at >= {})").format(Literal(first))] if first else []
+    return SQL(
+        "EXISTS (SELECT FROM executions_execution x JOIN executions_delivery d"
+        " ON d.launched_on = x.launched_on AND d.execution_id = x.id"
+        " WHERE x.workspace_id = {workspace} AND ({named}) AND d.contact_id = {contact}.id AND {conditions})"
+    ).format(
+        workspace=Literal(asking.workspace_id),
+        named=SQL(" OR ").join(named),
+        contact=asking.contact,
+        conditions=SQL(" AND ").join(
+            [SQL("d.outcome = {}").format(Literal(_SENT)), *live, *_between("d.sent_at", first, last)]
+        ),
+    )
+
+
+def _tagged(tags: list[str]) -> Composable:
+    """Tags are one whatever their case, as PostgreSQL sees it."""
+    return SQL(
+        "EXISTS (SELECT FROM unnest(x.tags) had JOIN unnest({}::text[]) asked ON lower(had) = lower(asked))"
+    ).format(Literal(tags))
+
+
+def _between(column: str, first: datetime | None, last: datetime | None) -> list[Composable]:
+    name = Identifier(*column.split("."))
+    return [
+        *([SQL("{} >= {}").format(name, Literal(first))] if first else []),
+        *([SQL("{} <= {}").format(name, Literal(last))] if last else []),
+    ]
+
+
+def _locale(asking: _Asking, node: Condition) -> Composable:
+    """`pt` is Portuguese anywhere, `pt-BR` that of Brazil."""
+    locale = SQL("{}.locale").format(asking.contact)
+    if "values" not in node:
+        return SQL("({} <> '')").format(locale)
+    fits = [
+        SQL("{0} = {1} OR starts_with({0}, {2})").format(locale, Literal(one), Literal(f"{one}-"))
+        for one in node["values"]
+    ]
+    return SQL("({})").format(SQL(" OR ").join(fits))
+
+
+def _timezone(asking: _Asking, node: Condition) -> Composable:
+    timezone = SQL("{}.timezone").format(asking.contact)
+    if "values" not in node:
+        return SQL("({} <> '')").format(timezone)
+    return SQL("({} = ANY ({}::text[]))").format(timezone, Literal(node["values"]))
+
+
+def _channel(asking: _Asking, node: Condition) -> Composable:
+    """An address that a campaign of the type would be sent to: active, subscribed, not suppressed."""
+    apps: Composable = SQL("")
+    if "app_ids" in node:
+        apps = SQL(
+            " AND a.app_id = ANY (ARRAY(SELECT id FROM workspaces_app WHERE workspace_id = {} AND app_id = ANY ({})))"
+        ).format(Literal(asking.workspace_id), Literal(node["app_ids"]))
+    return SQL(
+        "EXISTS (SELECT FROM audiences_address a WHERE a.contact_id = {contact}.id AND a.workspace_id = {workspace}"
+        " AND a.type = {type} AND a.state = 'active' AND a.consent = 'subscribed'{apps}"
+        " AND NOT EXISTS (SELECT FROM audiences_suppression s WHERE s.workspace_id = {workspace}"
+        " AND s.type = {type} AND s.value = a.value))"
+    ).format(contact=asking.contact, workspace=Literal(asking.workspace_id), type=Literal(node["channel"]), apps=apps)
+
+
+_BY_KIND: Mapping[Kind, Callable[[_Asking, Condition], Composable]] = {
+    Kind.EVENT: _event,
+    Kind.LIST: _list,
+    Kind.CAMPAIGN: _campaign,
+    Kind.LOCALE: _locale,
+    Kind.TIMEZONE: _timezone,
+    Kind.CHANNEL: _channel,
+}
