@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from providers.mime import Email
 
 RESPONSE_LIMIT = 500
+USUAL_CHUNK = 500
 UNTOUCHED = 0
 HANDED_OVER = 1
 OUTCOME_OFFSET = 16
@@ -111,6 +112,10 @@ class ConfigError(ValueError):
 
 
 class Adapter(Protocol):
+    @property
+    def chunk(self) -> int:
+        """How many messages it likes to be given at once."""
+
     @property
     def grace(self) -> float:
         """Seconds that `send` may outlast its deadline while it waits for answers: the lease must cover them."""

@@ -10,6 +10,8 @@ from workspaces.models import Workspace
 class Kind(models.TextChoices):
     SANDBOX = "sandbox", "Sandbox: keeps what would be sent, sends nothing"
     SMTP = "smtp", "SMTP relay"
+    HTTP = "http", "HTTP API: one message a request"
+    HTTP_BATCH = "http_batch", "HTTP batch API: up to 1,000 messages a request"
 
 
 class Provider(Authored):

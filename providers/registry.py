@@ -7,23 +7,35 @@ from common.channels import Type
 from providers.contract import Adapter, ProviderSettings
 from providers.email.smtp import SmtpAdapter
 from providers.email.smtp_config import smtp_config
+from providers.http.http import HttpAdapter
+from providers.http.http_config import http_batch_config, http_config
 from providers.sandbox import SandboxAdapter, sandbox_config
 
 
 class KindOfProvider(NamedTuple):
+    """`takes_parts`: an email goes to it in its parts, and not in MIME form."""
+
     types: frozenset[str]
     open: Callable[[ProviderSettings], Adapter]
     check: Callable[[ProviderSettings], object]
+    takes_parts: bool = False
 
 
 KINDS = {
     "sandbox": KindOfProvider(frozenset(Type.values), SandboxAdapter.from_settings, sandbox_config),
     "smtp": KindOfProvider(frozenset({Type.EMAIL.value}), SmtpAdapter.from_settings, smtp_config),
+    "http": KindOfProvider(frozenset(Type.values), HttpAdapter.single, http_config, takes_parts=True),
+    "http_batch": KindOfProvider(frozenset(Type.values), HttpAdapter.batch, http_batch_config, takes_parts=True),
 }
 
 
 def can_send(kind: str, type: str) -> bool:
     return kind in KINDS and type in KINDS[kind].types
+
+
+def takes_parts(kind: str) -> bool:
+    """Whether an email goes to it in its parts."""
+    return KINDS[kind].takes_parts
 
 
 def check_settings(settings: ProviderSettings) -> None:

@@ -15,6 +15,7 @@ from django.db import OperationalError
 
 from providers import outbox
 from providers.contract import (
+    USUAL_CHUNK,
     ConfigError,
     Journal,
     Message,
@@ -45,6 +46,8 @@ class SandboxConfig:
 
 class SandboxAdapter:
     """The database is written in one thread of its own, which keeps the connection."""
+
+    chunk = USUAL_CHUNK
 
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config

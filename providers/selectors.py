@@ -9,6 +9,8 @@ from providers.models import Kind, Provider, Sender
 TYPES_OF_KIND: dict[str, frozenset[str]] = {
     Kind.SANDBOX: frozenset(Type.values),
     Kind.SMTP: frozenset({Type.EMAIL}),
+    Kind.HTTP: frozenset(Type.values),
+    Kind.HTTP_BATCH: frozenset(Type.values),
 }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
-from campaigns.models import Purpose
+from campaigns.models import OnUnknown, Purpose
 from common.channels import APP_TYPES, Type
 from executions.delivery.content import Content, compile_content, contact_field
 from executions.delivery.ledger import Ledger
@@ -17,6 +17,9 @@ from executions.delivery.roster import Recipient, Roster
 from executions.models import Execution, RecipientData
 from providers.contract import Message
 from providers.mime import EmailSkeleton, Mailbox
+from providers.models import Sender
+from providers.parts import PartsSkeleton
+from providers.registry import takes_parts
 from workspaces.models import App
 
 _LINKS = frozenset({"unsubscribe_url", "preferences_url"})
@@ -24,7 +27,7 @@ _LINKS = frozenset({"unsubscribe_url", "preferences_url"})
 
 @dataclass(slots=True)
 class Prepared:
-    """`one_click`: marketing email carries the headers of RFC 8058."""
+    """`one_click`: marketing email carries the headers of RFC 8058. `parts`: the provider takes no MIME."""
 
     id: int
     workspace_id: int
@@ -37,6 +40,7 @@ class Prepared:
     frequency_capping: bool
     content: Content
     skeleton: EmailSkeleton | None
+    parts: PartsSkeleton | None
     roster: Roster
     ledger: Ledger
     apps: Mapping[int, str]
@@ -63,8 +67,13 @@ class Prepared:
         if self.skeleton is None:
             parts = self.content.render(recipient.attributes, recipient.personalization, reserved)
             app = None if recipient.app is None else self.apps.get(recipient.app)
-            return Message(index, delivery_id, address, parts, self.id, app)
+            content = parts if self.parts is None else self.parts.other(parts)
+            return Message(index, delivery_id, address, content, self.id, app)
         subject, html, text = self.content.render_email(recipient.attributes, recipient.personalization, reserved)
+        if self.parts is not None:
+            unsubscribe = url if self.one_click else None
+            content = self.parts.email(subject=subject, html=html, text=text, unsubscribe_url=unsubscribe)
+            return Message(index, delivery_id, address, content, self.id)
         email = self.skeleton.build(
             delivery_id=delivery_id,
             address=address,
@@ -80,7 +89,7 @@ class Prepared:
 
 def prepare(execution_id: int) -> Prepared:
     """Raises TemplateError and AddressError for content or a sender that can't be used."""
-    execution = Execution.objects.select_related("template_version", "sender").get(pk=execution_id)
+    execution = Execution.objects.select_related("template_version", "sender", "provider").get(pk=execution_id)
     content = compile_content(execution)
     roster = Roster(
         workspace_id=execution.workspace_id,
@@ -98,10 +107,11 @@ def prepare(execution_id: int) -> Prepared:
         launched_on=execution.launched_on,
         provider_id=execution.provider_id,
         on_cap=execution.on_cap,
-        on_unknown=execution.on_unknown,
+        on_unknown=OnUnknown.RESEND if execution.provider.config.get("dedupes") is True else execution.on_unknown,
         frequency_capping=execution.frequency_capping,
         content=content,
         skeleton=skeleton_for(execution),
+        parts=parts_for(execution.provider.kind, execution.type, execution.sender),
         roster=roster,
         ledger=Ledger(
             launched_on=execution.launched_on,
@@ -119,12 +129,25 @@ def skeleton_for(execution: Execution) -> EmailSkeleton | None:
     """None for what is no email. Raises AddressError."""
     if execution.type != Type.EMAIL:
         return None
-    sender = execution.sender
-    address = sender.address if sender else f"volley@{urlsplit(settings.BASE_URL).hostname}"
-    return EmailSkeleton.compile(
-        sender=Mailbox(address, sender.name if sender else ""),
-        reply_to=Mailbox(sender.reply_to) if sender and sender.reply_to else None,
-    )
+    sender, reply_to = mailboxes(execution.sender)
+    return EmailSkeleton.compile(sender=sender, reply_to=reply_to)
+
+
+def parts_for(kind: str, type: str, sender: Sender | None) -> PartsSkeleton | None:
+    """None where the kind of provider takes MIME."""
+    if not takes_parts(kind):
+        return None
+    if sender is None and type != Type.EMAIL:
+        return PartsSkeleton(sender=None)
+    mailbox, reply_to = mailboxes(sender)
+    return PartsSkeleton(sender=mailbox, reply_to=reply_to)
+
+
+def mailboxes(sender: Sender | None) -> tuple[Mailbox, Mailbox | None]:
+    """(From, Reply-To); without a sender, Volley's own name for itself."""
+    if sender is None:
+        return Mailbox(f"volley@{urlsplit(settings.BASE_URL).hostname}"), None
+    return Mailbox(sender.address, sender.name), Mailbox(sender.reply_to) if sender.reply_to else None
 
 
 def _apps(execution: Execution) -> dict[int, str]:

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
-
-from django.conf import settings
 
 from audiences.address_values import parse_address
 from audiences.bad_value import BadValue
@@ -19,9 +16,10 @@ from common.authorship import Actor
 from common.channels import APP_TYPES, Type
 from common.errors import FieldError, Invalid
 from executions.delivery.content import Content, compile_content, contact_field
+from executions.delivery.prepared import mailboxes, parts_for
 from executions.launching.checks import Ready, content_errors, gather, route_errors
 from providers.contract import Message, ProviderSettings, Result, Verdict
-from providers.mime import EmailSkeleton, Mailbox
+from providers.mime import EmailSkeleton
 from providers.probing import settings_of
 from providers.registry import open_adapter
 from templates_registry.liquid import MissingVariable, TemplateError
@@ -177,17 +175,25 @@ def _message(
         "contact": _contact_field(contact),
     }
     attributes = contact.attributes if contact else {}
+    parts = parts_for(ready.provider.kind, ready.campaign.type, ready.sender) if ready.provider else None
     if ready.campaign.type != Type.EMAIL:
-        return Message(index, delivery_id, address, content.render(attributes, {}, reserved), None, app_id)
+        rendered = content.render(attributes, {}, reserved)
+        return Message(index, delivery_id, address, parts.other(rendered) if parts else rendered, None, app_id)
     body = content.render_email(attributes, {}, reserved)
-    email = _skeleton(ready).build(
+    shown = f"[Test] {body.subject}"
+    one_click = url if ready.campaign.purpose == Purpose.MARKETING else None
+    if parts is not None:
+        named = parts.email(subject=shown, html=body.html, text=body.text, unsubscribe_url=one_click)
+        return Message(index, delivery_id, address, named, None)
+    sender, reply_to = mailboxes(ready.sender)
+    email = EmailSkeleton.compile(sender=sender, reply_to=reply_to).build(
         delivery_id=delivery_id,
         address=address,
-        subject=f"[Test] {body.subject}",
+        subject=shown,
         html=body.html,
         text=body.text,
         at=datetime.now(UTC),
-        unsubscribe_url=url if ready.campaign.purpose == Purpose.MARKETING else None,
+        unsubscribe_url=one_click,
     )
     return Message(index, delivery_id, address, email, None)
 
@@ -200,15 +206,6 @@ def _contact_field(contact: Contact | None) -> dict[str, Any]:
         locale=contact.locale,
         timezone=contact.timezone,
         attributes=contact.attributes,
-    )
-
-
-def _skeleton(ready: Ready) -> EmailSkeleton:
-    sender = ready.sender
-    address = sender.address if sender else f"volley@{urlsplit(settings.BASE_URL).hostname}"
-    return EmailSkeleton.compile(
-        sender=Mailbox(address, sender.name if sender else ""),
-        reply_to=Mailbox(sender.reply_to) if sender and sender.reply_to else None,
     )
 
 

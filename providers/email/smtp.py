@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from providers.contract import Journal, Message, ProbeResult, ProviderSettings, Settle, Verdict
+from providers.contract import USUAL_CHUNK, Journal, Message, ProbeResult, ProviderSettings, Settle, Verdict
 from providers.email.smtp_config import SmtpConfig, smtp_config
 from providers.email.smtp_login import connect
 from providers.email.smtp_session import Refused, SmtpSession
@@ -14,6 +14,8 @@ CLOSING_TIME = 2.0
 
 
 class SmtpAdapter:
+    chunk = USUAL_CHUNK
+
     def __init__(self, config: SmtpConfig) -> None:
         self._config = config
         self._context = config.tls_context()

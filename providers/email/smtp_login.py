@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import errno
-import os
 import ssl
 
 from providers.contract import Verdict, trouble
@@ -11,6 +9,7 @@ from providers.email.smtp_config import Security, SmtpConfig
 from providers.email.smtp_envelope import Extensions
 from providers.email.smtp_replies import Stage, judge
 from providers.email.smtp_session import Refused, SmtpSession
+from providers.network_errors import in_words
 
 
 async def connect(config: SmtpConfig, context: ssl.SSLContext) -> SmtpSession:
@@ -27,22 +26,11 @@ async def connect(config: SmtpConfig, context: ssl.SSLContext) -> SmtpSession:
         raise _unavailable(f"{session.name} was not ready within {config.connect_timeout:g} s") from error
     except (OSError, UnicodeError) as error:
         session.abort("failed")
-        raise _unavailable(f"{session.name}: {_in_words(error)}") from error
+        raise _unavailable(f"{session.name}: {in_words(error)}") from error
     except BaseException:
         session.abort("stopped")
         raise
     return session
-
-
-def _in_words(error: Exception) -> str:
-    """What people call it, as in `connection refused`, without number and address."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was not accepted: {error.verify_message}"
-    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
-        return os.strerror(error.errno).lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)
 
 
 async def _open(session: SmtpSession, context: ssl.SSLContext) -> None:

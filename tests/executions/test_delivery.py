@@ -4,7 +4,7 @@ from pytest_django import Settings
 
 from audiences.models import Address, Suppression
 from audiences.unsubscribe import preferences_url, read_token
-from executions.delivery import planning, turn
+from executions.delivery import planning
 from executions.delivery.draining import drain
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
@@ -12,6 +12,7 @@ from executions.delivery.runtime import runtime
 from executions.models import Batch, Delivery, Execution, RecipientData
 from executions.states import BatchState, State
 from providers.models import Provider, SandboxMessage
+from providers.sandbox import SandboxAdapter
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, deliver, drain_all, make_due
 from tests.factories import make_address, make_app, make_campaign, make_contact, make_contacts, make_template
@@ -58,7 +59,7 @@ def test_a_ledger_row_says_what_happened(workspace: Workspace) -> None:
 
 def test_many_chunks_and_batches_leave_nobody_out(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "BATCH_SIZE", 7)
-    monkeypatch.setattr(turn, "CHUNK", 3)
+    monkeypatch.setattr(SandboxAdapter, "chunk", 3)
     people = make_contacts(workspace, 30)
     execution = deliver(make_execution(workspace))
     assert counts(execution) == {"sent": 30}

@@ -7,6 +7,7 @@ from providers.contract import Adapter, Message, ProviderSettings
 from providers.registry import open_adapter
 from tests.providers.contract import AdapterContract, closing
 from tests.providers.emails import email
+from tests.providers.http_service import Service, settings, text
 from tests.providers.receiver import CHUNKED, PIPELINED, PLAIN, Receiver
 
 
@@ -56,3 +57,22 @@ class TestSandboxWithPush(TestSandboxWithEmail):
 
     def message(self, index: int) -> Message:
         return Message(index, f"1-{index}-1", f"token-{index}", {"title": "Hi", "body": "There"}, app_id="shop")
+
+
+class TestHttp(AdapterContract):
+    kind = "http"
+    connections = 4
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Adapter]:
+        async with Service().listening() as service:
+            wanted = settings(service.port, kind=self.kind, connections=self.connections)
+            async with closing(open_adapter(wanted)) as adapter:
+                yield adapter
+
+    def message(self, index: int) -> Message:
+        return text(index)
+
+
+class TestHttpBatch(TestHttp):
+    kind = "http_batch"
