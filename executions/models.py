@@ -49,6 +49,12 @@ class Execution(Authored):
     planned_skips = models.JSONField(default=dict, help_text="Skip reason to count, written by the planner.")
     plan_cursor = models.BigIntegerField(default=0, help_text="The last contact id planned.")
     plan_until = models.BigIntegerField(null=True, help_text="The greatest contact id when planning began.")
+    plan_horizon = models.BigIntegerField(
+        null=True, help_text="The oldest transaction that ran when shared addresses were frozen; empty: they were not."
+    )
+    plan_probes = models.BooleanField(
+        db_default=False, help_text="Shared addresses are found one by one, as the audience is a small part of all."
+    )
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -145,6 +151,17 @@ class BatchCrash(models.Model):
     first = models.IntegerField()
     stop = models.IntegerField()
     words = models.CharField(max_length=500, blank=True, default="")
+
+
+class SharedAddress(models.Model):
+    """An address that several contacts have, while an execution is planned: whoever is planned first takes it."""
+
+    pk = models.CompositePrimaryKey("execution_id", "value")
+    execution = models.ForeignKey(
+        Execution, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    value = models.CharField(max_length=2000)
+    taken = models.BooleanField(db_default=False)
 
 
 class Lane(models.Model):
