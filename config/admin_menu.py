@@ -35,6 +35,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Providers", "dns", "providers.provider"),
             ("Frequency caps", "speed", "executions.frequencycap"),
             ("API keys", "key", "workspaces.apikey"),
+            ("Write keys", "vpn_key", "workspaces.writekey"),
             ("Users", "person", "workspaces.user"),
             ("Memberships", "badge", "workspaces.membership"),
         ),

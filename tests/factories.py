@@ -16,13 +16,14 @@ from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
-from executions.models import Execution, FrequencyCap
-from executions.states import State
+from executions.models import Batch, BatchRecipients, Execution, FrequencyCap
+from executions.states import BatchState, State
 from providers.models import Kind, Provider, Sender
 from templates_registry.models import Template, TemplateVersion
 from workspaces.keys import NewKey, create_api_key
-from workspaces.models import App, Membership, User, Workspace
+from workspaces.models import App, Membership, User, Workspace, WriteKey
 from workspaces.roles import Role, Scope
+from workspaces.write_keys import create_write_key
 
 _numbers = itertools.count(1)
 
@@ -89,6 +90,11 @@ def make_key(
 ) -> NewKey:
     """`.plain` is what goes into Authorization."""
     return create_api_key(workspace=workspace, name=f"key {number()}", scopes=scopes, actor=actor, **fields)
+
+
+def make_write_key(app: App, **fields: Any) -> WriteKey:
+    """`.key` is what SDKs are given."""
+    return create_write_key(app=app, actor=SYSTEM, **fields)
 
 
 def make_draft_template(workspace: Workspace, type: str = "email", **fields: Any) -> Template:
@@ -216,3 +222,13 @@ def make_execution(campaign: Campaign, **fields: Any) -> Execution:
     )
     execution.refresh_from_db()
     return execution
+
+
+def make_quarantined(execution: Execution, contacts: Sequence[Contact], **fields: Any) -> Batch:
+    """A batch with the first email address of each contact, that crashed its worker three times."""
+    values = {"workspace_id": execution.workspace_id, "state": BatchState.QUARANTINED, "crashes": 3, **fields}
+    batch = Batch.objects.create(execution=execution, size=len(contacts), **values)
+    firsts = [contact.addresses.order_by("pk").values_list("pk", flat=True)[0] for contact in contacts]
+    ids = [contact.pk for contact in contacts]
+    BatchRecipients.objects.create(batch=batch, contact_ids=ids, address_ids=firsts)
+    return batch

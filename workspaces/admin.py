@@ -9,16 +9,26 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from workspaces.admin_forms import ScopedModelForm
 from workspaces.admin_keys import ApiKeyAdmin
-from workspaces.admin_scope import ScopedModelAdmin
+from workspaces.admin_scope import ScopedModelAdmin, actor_of
 from workspaces.admin_users import UserAdmin
+from workspaces.admin_write_keys import WriteKeyAdmin
 from workspaces.models import App, AuditEntry, Membership, Workspace
 from workspaces.roles import Role
+from workspaces.write_keys import create_write_key
 
-__all__ = ["ApiKeyAdmin", "AppAdmin", "AuditEntryAdmin", "MembershipAdmin", "UserAdmin", "WorkspaceAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "AppAdmin",
+    "AuditEntryAdmin",
+    "MembershipAdmin",
+    "UserAdmin",
+    "WorkspaceAdmin",
+    "WriteKeyAdmin",
+]
 
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
@@ -59,15 +69,21 @@ class AppAdmin(ScopedModelAdmin):
     list_display = ("app_id", "name", "workspace")
     list_select_related = ("workspace",)
     search_fields = ("app_id", "name")
-    fields = ("app_id", "name", "shown_write_key")
-    readonly_fields = ("shown_write_key",)
+    fields = ("app_id", "name", "shown_write_keys")
+    readonly_fields = ("shown_write_keys",)
 
-    @admin.display(description="Write key")
-    def shown_write_key(self, app: App) -> str:
+    @admin.display(description="Write keys")
+    def shown_write_keys(self, app: App) -> str:
         """Public by design: an SDK ships it; so everybody who sees the app sees it."""
         if not app.pk:
-            return "Made when the app is saved."
-        return format_html('<code class="v-code">{}</code>', app.write_key)
+            return "The first one is made when the app is saved."
+        keys = app.write_keys.filter(revoked_at=None).order_by("pk").values_list("key")
+        return format_html_join(" ", '<code class="v-code">{}</code>', keys) or "None; make one under Write keys."
+
+    def save_model(self, request: HttpRequest, obj: App, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            create_write_key(app=obj, actor=actor_of(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """API callers and SDKs know an app by its id, so that it never changes."""
@@ -105,6 +121,7 @@ class ObjectTypeFilter(admin.SimpleListFilter):
         "sender",
         "frequency_cap",
         "api_key",
+        "write_key",
         "app",
         "membership",
         "user",

@@ -40,13 +40,6 @@ class App(models.Model):
         max_length=100, help_text="The public name that API callers and SDKs use, for example shop-android."
     )
     name = models.CharField(max_length=100)
-    write_key = models.CharField(
-        max_length=64,
-        unique=True,
-        default=new_write_key,
-        editable=False,
-        help_text="Public: it can only send events in, so it may be shipped inside an app or a page.",
-    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -91,6 +84,20 @@ class ApiKey(Authored):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class WriteKey(Authored):
+    """Public: it can only send events of its app in, so it may be shipped inside an app or a page."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="write_keys")
+    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="write_keys")
+    name = models.CharField(max_length=100, default="", blank=True, help_text="For yourself: where it is used.")
+    key = models.CharField(max_length=64, unique=True, default=new_write_key, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.name or self.app.app_id} ({self.key[:9]}…)"
 
 
 class AuditEntry(models.Model):

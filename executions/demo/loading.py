@@ -22,6 +22,7 @@ from templates_registry.services import create_template, publish
 from workspaces.keys import create_api_key, hash_key, prefix_of, revoke_api_key
 from workspaces.models import ApiKey, App, User, Workspace
 from workspaces.roles import Scope
+from workspaces.write_keys import create_write_key
 
 SLUG = "demo"
 ADMIN = "admin"
@@ -57,7 +58,7 @@ def load_demo(known: Mapping[str, str], *, count: int = COUNT) -> Demo:
     _people(workspace, everyone, actor, count)
     return Demo(
         api_key=_api_key(workspace, known.get("VOLLEY_API_KEY", ""), actor),
-        write_key=apps[0].write_key,
+        write_key=_write_key(apps[0], actor),
         admin_user=user.username,
         admin_password=password,
         template_id=_template(workspace, EMAIL, actor).pk,
@@ -65,6 +66,11 @@ def load_demo(known: Mapping[str, str], *, count: int = COUNT) -> Demo:
         list_id=everyone.pk,
         app_id=apps[0].app_id,
     )
+
+
+def _write_key(app: App, actor: Actor) -> str:
+    known = app.write_keys.filter(revoked_at=None).order_by("pk").first()
+    return (known or create_write_key(app=app, name="demo", actor=actor)).key
 
 
 def _admin(password: str) -> tuple[User, str]:

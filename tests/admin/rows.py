@@ -20,6 +20,7 @@ from tests.factories import (
     make_suppression,
     make_template,
     make_upload,
+    make_write_key,
 )
 from workspaces.audit import record
 from workspaces.models import AuditEntry, Membership, User, Workspace
@@ -62,6 +63,7 @@ def make_one_of_everything(workspace: Workspace, mark: str) -> dict[str, Any]:
         AuditEntry.objects.filter(workspace=workspace).latest("pk"),
         make_app(workspace, f"{mark}-app"),
         make_key(workspace).key,
+        make_write_key(make_app(workspace, f"{mark}-keyed"), name=f"{mark} key"),
         make_list(workspace, [contact], name=f"{mark} list"),
         make_upload(workspace, name=f"{mark}.csv"),
         make_suppression(workspace, f"{mark.lower()}-stop@example.test"),

@@ -53,7 +53,7 @@ def test_the_demo_has_what_its_first_calls_need(demo: Demo) -> None:
     assert set(workspace.apps.values_list("app_id", flat=True)) == {"shop-android", "shop-ios"}
     published = Template.objects.exclude(published=None)
     assert set(published.values_list("pk", "type")) == {(demo.template_id, "email"), (demo.push_template_id, "push")}
-    assert workspace.apps.get(app_id=demo.app_id).write_key == demo.write_key
+    assert workspace.write_keys.get(app__app_id=demo.app_id).key == demo.write_key
 
 
 def test_the_admin_can_log_in_and_the_key_opens_everything(demo: Demo, rf: Any) -> None:
