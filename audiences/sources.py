@@ -9,18 +9,27 @@ from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from audiences.segments.compiling import rule_sql
+from audiences.segments.frozen import frozen_sql
+from audiences.segments.periods import Moment
+
 
 class UnknownSource(ValueError):
     """The definition names a type of source that does not exist."""
 
 
 class _Place(NamedTuple):
-    """Where a condition is evaluated: for which workspace and execution, on which alias of the contact."""
+    """Where a condition is evaluated: for which workspace and execution, on which alias of the contact, and when."""
 
     workspace_id: int
     execution_id: int | None
-    contact: Identifier
+    alias: str
     bounds: tuple[int, int] | None
+    moment: Moment | None
+
+    @property
+    def contact(self) -> Identifier:
+        return Identifier(self.alias)
 
 
 _Audience = Mapping[str, Any]
@@ -33,6 +42,7 @@ def source_condition(
     audience: _Audience,
     alias: str = "c",
     bounds: tuple[int, int] | None = None,
+    moment: Moment | None = None,
 ) -> Composable:
     """A boolean condition on `alias`, a row of `audiences_contact`: does the audience hold it, exclusions applied?
 
@@ -40,9 +50,10 @@ def source_condition(
     without the pages before it.
 
     Inline audiences are the rows of `executions_recipientdata`, so they need the execution; before there is one,
-    `contact_ids` in the definition names the people. Raises UnknownSource.
+    `contact_ids` in the definition names the people. A segment is who fitted its rule when the execution was frozen
+    (`executions.delivery.freezing`); with `moment`, who fits the rule now. Raises UnknownSource.
     """
-    place = _Place(workspace_id, execution_id, Identifier(alias), bounds)
+    place = _Place(workspace_id, execution_id, alias, bounds, moment)
     owned = SQL("{}.workspace_id = {}").format(place.contact, Literal(workspace_id))
     return SQL("({} AND {})").format(owned, _condition(place, audience))
 
@@ -101,6 +112,25 @@ def _inline(place: _Place, audience: _Audience) -> Composable:
     ).format(Literal(place.execution_id), place.contact, _within(place.bounds))
 
 
+def _segment(place: _Place, audience: _Audience) -> Composable:
+    if place.moment is not None:
+        return rule_sql(audience["rule"], workspace_id=place.workspace_id, moment=place.moment, alias=place.alias)
+    if place.execution_id is None:
+        raise ValueError("A segment without an execution that froze it needs the moment of asking.")
+    return frozen_sql(
+        execution_id=place.execution_id,
+        segment_id=int(audience["id"]),
+        contact=place.contact,
+        after=place.bounds[0] if place.bounds else 0,
+    )
+
+
+def segments_in(audience: _Audience) -> list[_Audience]:
+    """The segments that a definition names, in it and in what it excludes."""
+    named = [audience, *audience.get("sources", ()), *(audience.get("exclude") or ())]
+    return [source for source in named if source.get("type") == "segment"]
+
+
 def _any_of(place: _Place, audience: _Audience) -> Composable:
     return _any(place, audience["sources"]) if audience["sources"] else SQL("FALSE")
 
@@ -109,6 +139,7 @@ SOURCES: dict[str, Callable[[_Place, _Audience], Composable]] = {
     "all": _everyone,
     "list": _member("audiences_listmembership", "list_id"),
     "upload": _member("audiences_uploadmembership", "upload_id"),
+    "segment": _segment,
     "contacts": _inline,
     "any_of": _any_of,
 }

@@ -5,6 +5,7 @@ from django.db.models.functions import Cast, Now
 
 from campaigns.models import Campaign, OnCap, OnUnknown, Purpose
 from common.authorship import Authored
+from common.bits import BitsField
 from common.channels import Type
 from executions.cap_words import describe
 from executions.states import BatchState, Outcome, State
@@ -55,6 +56,7 @@ class Execution(Authored):
     plan_probes = models.BooleanField(
         db_default=False, help_text="Shared addresses are found one by one, as the audience is a small part of all."
     )
+    frozen_at = models.DateTimeField(null=True, help_text="The now of its segments' rules; see FrozenSegment.")
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -182,6 +184,16 @@ class RecipientData(models.Model):
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+", db_index=False)
     contact_id = models.BigIntegerField()
     personalization = models.JSONField(default=dict)
+
+
+class FrozenSegment(models.Model):
+    """Who fitted a segment's rule when the execution was planned: bit i is the contact with id 256 × block + i."""
+
+    pk = models.CompositePrimaryKey("execution_id", "segment_id", "block")
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+", db_index=False)
+    segment_id = models.BigIntegerField()
+    block = models.BigIntegerField()
+    members = BitsField(length=256)
 
 
 class Delivery(models.Model):

@@ -1,6 +1,7 @@
 """What a rule names: does the workspace have it?"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -42,7 +43,7 @@ def reference_errors(*, workspace_id: int, references: Sequence[Reference]) -> l
 
 def _known(workspace_id: int, kind: str, references: Iterable[Reference]) -> set[str]:
     values = sorted({one.value for one in references if one.kind == kind}, key=str)
-    given = [values, workspace_id] if kind == "tag" else [workspace_id, values]
+    given: list[Any] = [values, workspace_id] if kind == "tag" else [workspace_id, values]
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN[kind], given)
         return {row[0] for row in cursor.fetchall()}

@@ -68,14 +68,14 @@ def _is_zone(name: str) -> bool:
 def count_segment(*, workspace_id: int, rule: Mapping[str, Any]) -> int:
     """How many contacts fit a rule now. Raises `TooSlow`."""
     condition = _condition(workspace_id, rule)
-    with _bounded() as cursor:
+    with bounded() as cursor:
         return _count(cursor, workspace_id, condition)
 
 
 def preview_segment(*, workspace_id: int, rule: Mapping[str, Any]) -> Preview:
     """Raises `TooSlow`."""
     condition = _condition(workspace_id, rule)
-    with _bounded() as cursor:
+    with bounded() as cursor:
         count = _count(cursor, workspace_id, condition)
         if not count:
             return Preview(0, [])
@@ -102,19 +102,21 @@ def _count(cursor: Any, workspace_id: int, condition: Composable) -> int:
 
 
 @contextmanager
-def _bounded() -> Iterator[Any]:
-    """Settings of one transaction: sets of a million are hashed in memory, nothing is compiled, and there is an end."""
+def bounded() -> Iterator[Any]:
+    """Settings of one transaction: sets of a million are hashed in memory, nothing is compiled, and there is an end.
+    Raises `TooSlow` after it."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'")
             for setting in FOR_SETS:
                 cursor.execute(setting)
             yield cursor
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     except OperationalError as error:
         if not isinstance(error.__cause__, QueryCanceled):
             raise
         hint = "Narrow it: name fewer events, a shorter window, or a list to begin with."
-        raise TooSlow(f"Counting who fits took more than {SECONDS} seconds, so it was stopped. {hint}") from None
+        raise TooSlow(f"Finding who fits took more than {SECONDS} seconds, so it was stopped. {hint}") from None
 
 
 # What a statement over a whole workspace runs best with; of its transaction only.

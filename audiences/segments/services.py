@@ -1,7 +1,9 @@
 """What can be done to segments."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
@@ -46,7 +48,7 @@ def update_segment(
     actor: Actor,
 ) -> Segment:
     """Changes what is given. What was launched before keeps the rule that it was launched with."""
-    found = _locked(segment_id, workspace_id)
+    found = _locked(segment_id, workspace_id, no_key=True)
     name = found.name if name is None else name
     description = found.description if description is None else description
     reading = judged_rule(workspace_id=workspace_id, rule=rule) if rule is not None else RuleReading(found.rule)
@@ -58,6 +60,17 @@ def update_segment(
     found.refresh_from_db(fields=["updated_at"])
     _record(found, actor, "changed", **changes)
     return found
+
+
+def rules_for_launch(*, workspace_id: int, segment_ids: Sequence[int]) -> dict[int, Rule]:
+    """By id, those that there are. They can't be deleted until the transaction of the launch ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, rule::text FROM audiences_segment WHERE workspace_id = %s AND id = ANY (%s::bigint[])"
+            " ORDER BY id FOR KEY SHARE",
+            [workspace_id, list(segment_ids)],
+        )
+        return {pk: orjson.loads(rule) for pk, rule in cursor.fetchall()}
 
 
 @transaction.atomic
@@ -104,8 +117,8 @@ def uses_of(*, segment_id: int, workspace_id: int) -> list[str]:
         return [f"execution {pk} ({state})" for pk, state in cursor.fetchall()]
 
 
-def _locked(segment_id: int, workspace_id: int) -> Segment:
-    found = Segment.objects.select_for_update().filter(pk=segment_id, workspace_id=workspace_id).first()
+def _locked(segment_id: int, workspace_id: int, *, no_key: bool = False) -> Segment:
+    found = Segment.objects.select_for_update(no_key=no_key).filter(pk=segment_id, workspace_id=workspace_id).first()
     if found is None:
         raise NotFound(NO_SUCH_SEGMENT)
     return found

@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Composable, Literal
 
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, contacts_sql, recipients_sql
+from executions.delivery.freezing import freeze_for_planner
 from executions.delivery.leases import LET_GO_IF_SILENT, expired, lease_end
 from executions.delivery.partitions import ensure_partition
 from executions.models import Execution
@@ -47,6 +48,8 @@ def plan(execution_id: int) -> Planned:
     if held is None:
         return Planned.NOT_OURS
     ensure_partition(held.launched_on)
+    if not freeze_for_planner(held.scope, execution_id=execution_id, token=held.token, until=held.until):
+        return _not_ours(held)
     turn_ends = time.monotonic() + TURN_SECONDS
     while (more := _plan_page(held)) and time.monotonic() < turn_ends:
         pass

@@ -9,7 +9,8 @@ from django.db import connection
 from psycopg.sql import SQL
 
 from audiences.models import List, Upload, UploadState
-from audiences.sources import source_condition
+from audiences.segments.selectors import bounded, moment_of
+from audiences.sources import segments_in, source_condition
 from campaigns.models import Campaign, CampaignState, Purpose
 from campaigns.selectors import app_ids_of, tags_of
 from common.channels import APP_TYPES, Type
@@ -110,7 +111,6 @@ def _source_errors(workspace_id: int, audience: AudienceDefinition) -> list[Fiel
     errors = [
         *_list_errors(workspace_id, [source for source in audience.sources if source.type == "list"]),
         *_upload_errors(workspace_id, [source for source in audience.sources if source.type == "upload"]),
-        *(not_found(source) for source in audience.sources if source.type == "segment"),
     ]
     if errors or audience.errors or audience.contacts is not None:
         return errors
@@ -150,9 +150,13 @@ def _upload_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[Fie
 
 
 def has_people(*, workspace_id: int, audience: dict[str, Any], execution_id: int | None = None) -> bool:
-    """Whether the audience has anyone at all; whether they can be reached is another matter."""
-    condition = source_condition(workspace_id=workspace_id, execution_id=execution_id, audience=audience)
-    with connection.cursor() as cursor:
+    """Whether the audience has anyone at all; whether they can be reached is another matter.
+
+    Raises `TooSlow` where a segment's rule can't be answered in time.
+    """
+    moment = moment_of(workspace_id) if segments_in(audience) else None
+    condition = source_condition(workspace_id=workspace_id, execution_id=execution_id, audience=audience, moment=moment)
+    with bounded() if moment else connection.cursor() as cursor:
         cursor.execute(SQL("SELECT EXISTS (SELECT FROM audiences_contact c WHERE {})").format(condition))
         return bool(cursor.fetchone()[0])
 

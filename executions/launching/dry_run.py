@@ -13,6 +13,7 @@ from campaigns.models import Campaign, OnCap
 from common.authorship import SYSTEM
 from executions.delivery.classify import Scope
 from executions.delivery.content import Content, compile_content, contact_field
+from executions.delivery.freezing import freeze_in_time
 from executions.delivery.planning import scope_of
 from executions.delivery.reserved_links import reserved_links
 from executions.launching.checks import database_time
@@ -76,11 +77,14 @@ def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float
 
 
 def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> dict[str, Any]:
+    started = monotonic()
     execution, report = launched.execution, launched.report
     scope, rules = scope_of(execution), rules_of(execution)
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
-    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(budget_seconds=budget_seconds)
+    freeze_in_time(scope, until=until)
+    left = max(budget_seconds - (monotonic() - started), 0)
+    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(budget_seconds=left)
     version = execution.template_version
     return {
         "status": "success",

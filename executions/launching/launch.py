@@ -16,6 +16,7 @@ from executions.launching.audience_definition import AudienceDefinition, read_au
 from executions.launching.checks import Ready, audience_empty, database_time, gather, has_people, launch_errors
 from executions.launching.inline_audience import InlineReport, store, take_in
 from executions.launching.request import LaunchRequest
+from executions.launching.segment_rules import with_rules
 from executions.models import Execution
 from executions.states import State
 from workspaces.audit import record
@@ -59,7 +60,7 @@ def freeze(*, campaign: Campaign, request: LaunchRequest, actor: Actor, once: bo
     `once` given overrules the campaign's: a dry run is no second execution.
     """
     ready = gather(campaign.pk)
-    audience = read_audience(request.audience)
+    audience = with_rules(ready.campaign.workspace_id, read_audience(request.audience))
     errors = launch_errors(ready, request, audience)
     report = take_in(workspace_id=ready.campaign.workspace_id, audience=audience)
     errors.extend(_inline_errors(audience, report, strict=request.strict))

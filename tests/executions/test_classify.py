@@ -63,7 +63,7 @@ def test_another_workspaces_contacts_are_never_held(workspace: Workspace, other_
 
 def test_an_unknown_source_is_refused(workspace: Workspace) -> None:
     with pytest.raises(UnknownSource, match="segment"):
-        source_condition(workspace_id=workspace.pk, execution_id=None, audience={"type": "segment", "id": 1})
+        source_condition(workspace_id=workspace.pk, execution_id=None, audience={"type": "horoscope", "id": 1})
 
 
 def test_each_recipient_has_the_first_reason_that_applies(workspace: Workspace) -> None:

@@ -1,0 +1,87 @@
+"""Freezes who is in the segments of an execution's audience, by one statement and so by one snapshot.
+
+Lists and uploads hold still or are read page by page; a rule over attributes and events would answer another set on
+every page, and relative dates another day. What was frozen is never asked again.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from psycopg.sql import SQL, Literal
+
+from audiences.segments.frozen import freezing_sql
+from audiences.segments.periods import Moment
+from audiences.segments.selectors import FOR_SETS, bounded, moment_of
+from audiences.sources import segments_in
+from executions.delivery.classify import Scope
+from executions.delivery.leases import lease_end
+
+# Nobody renews the lease while the statement runs, so it has both: time enough, and an end.
+FREEZING_SECONDS = 300
+
+
+def freeze_for_planner(scope: Scope, *, execution_id: int, token: UUID, until: int) -> bool:
+    """Does nothing where there are no segments, or they are frozen. False when the planner's lease was lost."""
+    if not segments_in(scope.audience):
+        return True
+    found = _lease_for_freezing(execution_id, token)
+    if found is None:
+        return False
+    frozen_at: datetime | None = found[0]
+    return frozen_at is not None or _freeze_once(scope, execution_id, token, until)
+
+
+def freeze_in_time(scope: Scope, *, until: int) -> None:
+    """For a dry run, in its transaction. Raises `TooSlow`."""
+    if not segments_in(scope.audience):
+        return
+    with bounded() as cursor:
+        _freeze(cursor, scope, until, moment_of(scope.workspace_id))
+
+
+def _lease_for_freezing(execution_id: int, token: UUID) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SQL("""
+            UPDATE executions_execution SET plan_lease_until = CASE WHEN frozen_at IS NULL
+                THEN clock_timestamp() + make_interval(secs => {seconds}) ELSE plan_lease_until END
+            WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
+            RETURNING frozen_at
+            """).format(seconds=Literal(FREEZING_SECONDS), id=Literal(execution_id), token=Literal(token))
+        )
+        return cursor.fetchone()
+
+
+def _freeze_once(scope: Scope, execution_id: int, token: UUID, until: int) -> bool:
+    """The row is written last: whoever comes meanwhile waits for no lock, and finds the lease."""
+    moment = moment_of(scope.workspace_id)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = '{FREEZING_SECONDS}s'")
+        for setting in FOR_SETS:
+            cursor.execute(setting)
+        _freeze(cursor, scope, until, moment)
+        cursor.execute(
+            SQL("""
+            UPDATE executions_execution SET frozen_at = {now}, plan_lease_until = {lease_end}
+            WHERE id = {id} AND plan_token = {token} AND frozen_at IS NULL
+            """).format(now=Literal(moment.now), lease_end=lease_end(), id=Literal(execution_id), token=Literal(token))
+        )
+        ours = bool(cursor.rowcount)
+        transaction.set_rollback(not ours)
+    return ours
+
+
+def _freeze(cursor: Any, scope: Scope, until: int, moment: Moment) -> None:
+    if scope.execution_id is None:
+        raise ValueError("Segments are frozen for an execution.")
+    cursor.execute(
+        freezing_sql(
+            segments_in(scope.audience),
+            workspace_id=scope.workspace_id,
+            execution_id=scope.execution_id,
+            until=until,
+            moment=moment,
+        )
+    )
