@@ -9,7 +9,7 @@ from typing import NamedTuple
 from providers.contract import Message, Result, Verdict, trouble
 from providers.feed import UNSTARTED, Feed
 from providers.http.http_replies import Answer, judge, judge_each
-from providers.http.http_request import Requests
+from providers.http.http_request import FRAME_BYTES, Requests
 from providers.http.http_session import HttpSession
 
 
@@ -148,10 +148,10 @@ class BatchFlow(Flow):
     def _fill(self) -> list[bytes]:
         """Into `group`, as many as fit; answers their JSON."""
         bodies: list[bytes] = []
-        size = 0
+        size = FRAME_BYTES
         while len(bodies) < self.way.size.now and (taken := self._take()) is not None:
             message, body = taken
-            size += len(body)
+            size += len(body) + 1
             if bodies and size > self.way.most_bytes:
                 self.feed.give_back(message)
                 break

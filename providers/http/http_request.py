@@ -15,6 +15,7 @@ from providers.contract import Message
 from providers.http.http_config import Auth, HttpConfig
 from providers.mime import Email
 
+FRAME_BYTES = len(b'{"messages":[]}')
 _HEADERS = b"User-Agent: Volley\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
 
 
