@@ -103,6 +103,7 @@ EXECUTION: dict[str, Any] = {
     "frequency_capping": True,
     "personalization": {"offer": "20%"},
     "retry_of": None,
+    "retried_by": None,
     "size": 10006,
     "counts": {"sent": 6000, "skipped": 14, "failed": 1, "unknown": 0, "pending": 3991},
     "reasons": {

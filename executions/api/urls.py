@@ -1,11 +1,22 @@
+from typing import Any
+
 from common.routing import either
 from executions.api.caps import FrequencyCapViewSet
 from executions.api.compatible import CompatibleExecuteView, CreateView
 from executions.api.executions import ExecutionViewSet
 from executions.api.launch import ExecuteView, TestSendView
+from executions.api.settling import SettlingViewSet
 from executions.api.template_preview import TemplatePreviewView
 
 _MOVES = ("pause", "resume", "cancel")
+_BY_HAND: dict[str, dict[str, Any]] = {
+    "retry-failed": {"post": "retry_failed"},
+    "deliveries/settle": {"post": "settle"},
+    "batches": {"get": "batches"},
+    "batches/<id:batch_id>/release": {"post": "release"},
+    "batches/<id:batch_id>/narrow": {"post": "narrow"},
+    "batches/<id:batch_id>/give-up": {"post": "give_up"},
+}
 
 urlpatterns = [
     *either("campaign/create", CreateView.as_view(), name="compatible_create"),
@@ -26,6 +37,15 @@ urlpatterns = [
             f"api/v1/executions/<id:execution_id>/{move}",
             ExecutionViewSet.as_view({"post": move}),
             name=f"api_execution_{move}",
+        )
+    ),
+    *(
+        pattern
+        for rest, methods in _BY_HAND.items()
+        for pattern in either(
+            f"api/v1/executions/<id:execution_id>/{rest}",
+            SettlingViewSet.as_view(methods),
+            name=f"api_execution_{next(iter(methods.values()))}",
         )
     ),
     *either(

@@ -3,6 +3,7 @@
 The bytes are those of `providers.contract`: untouched, handed over (stored before the socket is written), or the
 outcome. A mapped page survives SIGKILL without fsync, though not a power cut, so the name holds the boot's id.
 The owner holds a lock on the file, taken after fork: whoever else gets the lock knows that the owner is dead.
+Behind the bytes lies what a worker that gave the batch up had to say.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ import os
 import platform
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +22,7 @@ from django.conf import settings
 from executions.delivery.batches import BATCH_SIZE
 
 STALE_SECONDS = 3_600
+MOST_WORDS = 500
 
 
 @cache
@@ -51,9 +54,11 @@ class Journal:
         """Before the next batch."""
         self.view[:] = bytes(BATCH_SIZE)
 
-    def abandon(self) -> None:
-        """Leave the file to whoever recovers the batch. Nothing may be sent after this."""
+    def abandon(self, words: str = "") -> None:
+        """Leave the file to whoever recovers the batch, with what went wrong. Nothing may be sent after this."""
         self.view.close()
+        with suppress(OSError):
+            os.pwrite(self._fd, words.encode("utf-8", "replace")[:MOST_WORDS], BATCH_SIZE)
         os.close(self._fd)
 
     def remove(self) -> None:
@@ -69,6 +74,7 @@ class DeadJournal:
         self._path = path
         self._fd = fd
         self.marks = os.pread(fd, BATCH_SIZE, 0)
+        self.words = os.pread(fd, MOST_WORDS, BATCH_SIZE).decode("utf-8", "replace").replace("\0", "")
 
     def close(self, *, remove: bool) -> None:
         if remove:

@@ -69,7 +69,7 @@ async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJou
     claimed = await _take_over(database, held, dead)
     if claimed is None:
         return False
-    await _settle(database, prepared, *claimed, dead)
+    await _settle(database, prepared, *claimed, held.journal.partition(":")[0], dead)
     return True
 
 
@@ -99,7 +99,7 @@ async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal |
 
 
 async def _settle(
-    database: AsyncConnection, prepared: Prepared, claim: Claim, marked_to: int, dead: DeadJournal | None
+    database: AsyncConnection, prepared: Prepared, claim: Claim, marked_to: int, host: str, dead: DeadJournal | None
 ) -> None:
     window = Window.of(claim)
     window.marked_to = marked_to
@@ -119,14 +119,17 @@ async def _settle(
         "read" if dead else "not to be had",
     )
     await turn_chunk(database, prepared, window, leave=True, recovering=True)
-    await database.execute(_SAY_SET_ASIDE, [claim.id, BatchState.QUARANTINED.value])
+    if window.position == claim.position:
+        await _keep(database, claim, marked_to, host, dead.words if dead else "")
 
 
-_SAY_SET_ASIDE = """
-    UPDATE executions_execution e SET state_reason = jsonb_build_object('code', 'batch_set_aside', 'retry_at', NULL,
-        'message', b.size - b.position || ' recipients are set aside: their batch crashed its worker three times.')
-    FROM executions_batch b WHERE e.id = b.execution_id AND e.state = 'running' AND b.id = %s AND b.state = %s
-"""
+async def _keep(database: AsyncConnection, claim: Claim, marked_to: int, host: str, words: str) -> None:
+    """Nothing came of it: what is known of the crash is for the page of batches that are set aside."""
+    await database.execute(
+        "INSERT INTO executions_batchcrash (batch_id, workspace_id, host, first, stop, words)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        [claim.id, claim.workspace_id, host, claim.position, marked_to, words],
+    )
 
 
 def _fate(prepared: Prepared, claim: Claim, mark: int, now: float) -> Fate | None:

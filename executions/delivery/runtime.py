@@ -66,10 +66,10 @@ class Runtime:
             self._journal.clear()
         return self._journal
 
-    def abandon_journal(self) -> None:
-        """The batch was not left in order: whoever recovers it needs the file."""
+    def abandon_journal(self, words: str = "") -> None:
+        """The batch was not left in order: whoever recovers it needs the file, and may show `words`."""
         if self._journal is not None:
-            self._journal.abandon()
+            self._journal.abandon(words)
             self._journal = None
 
     def prepared(self, execution_id: int) -> Prepared:

@@ -141,7 +141,8 @@ def _read_contacts(value: Mapping[str, Any], stored: dict[str, Any], errors: lis
 
 def _unknown_type(field: str, value: Any, known: Sequence[str]) -> FieldError:
     code = "required" if value is None else "unknown_choice"
-    return FieldError(field, code, f"The type is one of {', '.join(known)}.", shown(value))
+    hint = "A retry is made with POST /api/v1/executions/{id}/retry-failed." if value == "retry" else None
+    return FieldError(field, code, f"The type is one of {', '.join(known)}.", shown(value), hint=hint)
 
 
 def _unknown_fields(value: Mapping[str, Any], known: set[str], *, field: str) -> list[FieldError]:

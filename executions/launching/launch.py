@@ -36,22 +36,26 @@ def launch(*, campaign: Campaign, request: LaunchRequest, actor: Actor) -> Launc
     archived, or that may be executed only once and was."""
     with transaction.atomic():
         launched = freeze(campaign=campaign, request=request, actor=actor)
-        execution = launched.execution
-        record(
-            workspace_id=execution.workspace_id,
-            actor=actor,
-            action="launched",
-            object_type="execution",
-            object_id=execution.pk,
-            object_name=execution.campaign_name,
-            details={
-                "campaign_id": execution.campaign_id,
-                "state": execution.state,
-                "audience": execution.audience,
-                "frequency_capping": execution.frequency_capping,
-            },
-        )
+        record_launch(launched.execution, actor)
     return launched
+
+
+def record_launch(execution: Execution, actor: Actor) -> None:
+    """In the audit trail."""
+    record(
+        workspace_id=execution.workspace_id,
+        actor=actor,
+        action="launched",
+        object_type="execution",
+        object_id=execution.pk,
+        object_name=execution.campaign_name,
+        details={
+            "campaign_id": execution.campaign_id,
+            "state": execution.state,
+            "audience": execution.audience,
+            "frequency_capping": execution.frequency_capping,
+        },
+    )
 
 
 def freeze(*, campaign: Campaign, request: LaunchRequest, actor: Actor, once: bool | None = None) -> Launched:
@@ -126,14 +130,14 @@ def _create(
         rejected=report.rejected,
         accepted_count=report.accepted,
         duplicate_count=report.duplicates,
-        state=_first_state(campaign, request.scheduled_for),
+        state=first_state(campaign, request.scheduled_for),
         **authored_by(actor),
     )
     _insert(execution)
     return execution
 
 
-def _first_state(campaign: Campaign, scheduled_for: datetime | None) -> State:
+def first_state(campaign: Campaign, scheduled_for: datetime | None) -> State:
     """Where the workspace asks for approval nothing moves before it, whatever the time."""
     if campaign.workspace.requires_approval:
         return State.AWAITING_APPROVAL

@@ -8,27 +8,36 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution
-from executions.states import ENDED, State
+from executions.states import ENDED, BatchState, SkipReason, State
 
 RECEIPT_KINDS = ("delivered", "opened", "clicked", "bounced", "complained", "unsubscribed")
+SET_ASIDE = "set_aside"
+# Why an execution is slower than it could be; it goes on.
+GOES_ON = ("slowed",)
 _SUMMED = ("sent", "skipped", "failed", "unknown")
 
 
 @dataclass(slots=True)
 class Progress:
-    """`counts` add up to the size; `reasons` to the counts that have reasons."""
+    """`counts` add up to the size; `reasons` to the counts that have reasons. `retried_by` is an execution's id."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*_SUMMED, "pending"), 0))
     reasons: dict[str, dict[str, int]] = field(default_factory=lambda: {"skipped": {}, "failed": {}, "pending": {}})
     receipts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RECEIPT_KINDS, 0))
+    retried_by: int | None = None
 
     @property
     def done(self) -> int:
         return sum(self.counts[name] for name in _SUMMED)
 
+    @property
+    def set_aside(self) -> int:
+        """Recipients of batches that crashed their worker three times."""
+        return self.reasons["pending"].get(SET_ASIDE, 0)
+
 
 def progress_of(executions: Iterable[Execution]) -> dict[int, Progress]:
-    """By execution id, with one query for the batches of all and one for their receipts."""
+    """By execution id, with one query each for the batches of all, their receipts and their retries."""
     wanted = list(executions)
     found = {execution.pk: Progress() for execution in wanted}
     for execution in wanted:
@@ -37,12 +46,14 @@ def progress_of(executions: Iterable[Execution]) -> dict[int, Progress]:
     if wanted:
         _read_batches(found)
         _read_receipts(found, wanted)
+        _read_retries(found)
     return found
 
 
 _BATCHES = """
     WITH summed AS (
-        SELECT execution_id, reason, reasons, sent, skipped, failed, unknown, size - position AS pending
+        SELECT execution_id, CASE WHEN state = %(quarantined)s THEN %(set_aside)s ELSE reason END AS reason, reasons,
+            sent, skipped, failed, unknown, size - position AS pending
         FROM executions_batch WHERE execution_id = ANY (%(ids)s)
     )
     SELECT execution_id, 'counts', NULL, NULL, sum(sent), sum(skipped), sum(failed), sum(unknown), sum(pending)
@@ -59,7 +70,9 @@ _BATCHES = """
 
 def _read_batches(found: Mapping[int, Progress]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_BATCHES, {"ids": list(found)})
+        cursor.execute(
+            _BATCHES, {"ids": list(found), "quarantined": BatchState.QUARANTINED.value, "set_aside": SET_ASIDE}
+        )
         for execution_id, outcome, reason, count, *sums in cursor.fetchall():
             progress = found[execution_id]
             if outcome == "counts":
@@ -91,6 +104,11 @@ def _read_receipts(found: Mapping[int, Progress], executions: Iterable[Execution
                 found[execution_id].receipts[kind] = count
 
 
+def _read_retries(found: Mapping[int, Progress]) -> None:
+    for execution_id, retry_id in Execution.objects.filter(retry_of__in=found).values_list("retry_of_id", "pk"):
+        found[execution_id].retried_by = retry_id
+
+
 def share_done(execution: Execution, progress: Progress) -> float:
     """From 0 to 1 in hundredths, rounded down: 1 only when nobody is left."""
     if execution.state == State.FINISHED or execution.size == 0:
@@ -103,7 +121,7 @@ def rate_per_second(execution: Execution, progress: Progress, *, now: datetime |
     if execution.started_at is None:
         return 0.0
     ended = execution.finished_at if execution.state in ENDED else None
-    if ended is None and (execution.state != State.RUNNING or execution.state_reason):
+    if ended is None and (execution.state != State.RUNNING or _waits(execution) or _stuck(progress)):
         return 0.0
     seconds = ((ended or now or datetime.now(UTC)) - execution.started_at).total_seconds()
     handled = sum(progress.counts[name] for name in ("sent", "failed", "unknown"))
@@ -117,9 +135,38 @@ def eta_seconds(execution: Execution, progress: Progress, rate: float) -> int | 
     return round(progress.counts["pending"] / rate)
 
 
-def actions(execution: Execution) -> list[str]:
+def _waits(execution: Execution) -> bool:
+    return bool(execution.state_reason) and execution.state_reason.get("code") not in GOES_ON
+
+
+def _stuck(progress: Progress) -> bool:
+    """Nobody is left but those set aside."""
+    return 0 < progress.counts["pending"] == progress.set_aside
+
+
+def state_reason(execution: Execution, progress: Progress) -> dict[str, Any] | None:
+    """Why it waits. Batches set aside are said as long as there are any, where nothing else is to be said."""
+    left = progress.set_aside
+    if execution.state_reason or not left or execution.state != State.RUNNING:
+        return execution.state_reason
+    who = "1 recipient is" if left == 1 else f"{left:,} recipients are"
+    message = f"{who} set aside: their batch crashed its worker three times."
+    if _stuck(progress):
+        message += " Nobody else is left: release, narrow down or give up what is set aside, to end the execution."
+    return {"code": "batch_set_aside", "message": message, "retry_at": None}
+
+
+def _has_failed(execution: Execution, progress: Progress) -> bool:
+    """A retry that was cancelled owes another try to those whom it did not come to."""
+    cancelled = progress.reasons["skipped"].get(SkipReason.CANCELLED, 0) or execution.size is None
+    return progress.counts["failed"] > 0 or (execution.retry_of_id is not None and bool(cancelled))
+
+
+def actions(execution: Execution, progress: Progress) -> list[str]:
     """The moves that its state allows now."""
     match execution.state:
+        case State.FINISHED | State.CANCELLED:
+            return ["retry-failed"] if _has_failed(execution, progress) and progress.retried_by is None else []
         case State.PAUSED:
             return ["resume", "cancel"]
         case State.SCHEDULED | State.PLANNING | State.RUNNING:
@@ -138,13 +185,14 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "campaign_name": execution.campaign_name,
         "type": execution.type,
         "state": State(execution.state).on_wire,
-        "state_reason": execution.state_reason,
+        "state_reason": state_reason(execution, progress),
         "template_id": execution.template_version.template_id,
         "template_version": execution.template_version.number,
         "audience": execution.audience,
         "frequency_capping": execution.frequency_capping,
         "personalization": execution.personalization,
         "retry_of": execution.retry_of_id,
+        "retried_by": progress.retried_by,
         "size": execution.size,
         "counts": progress.counts,
         "reasons": progress.reasons,
@@ -152,7 +200,7 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "progress": share_done(execution, progress),
         "rate_per_second": rate,
         "eta_seconds": eta_seconds(execution, progress, rate),
-        "actions": actions(execution),
+        "actions": actions(execution, progress),
         "created_by": execution.created_by,
         "created_at": execution.created_at,
         "scheduled_for": execution.scheduled_for,

@@ -9,6 +9,7 @@ from tests.factories import (
     make_event,
     make_execution,
     make_list,
+    make_quarantined,
     make_suppression,
     make_template,
     make_upload,
@@ -21,11 +22,13 @@ def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
     contact = make_contact(workspace, external_id=f"{mark}-contact", email=f"{mark.lower()}@example.test")
     make_event(contact, name=f"{mark} happened")
     campaign = make_campaign(workspace, name=f"{mark} campaign", template=make_template(workspace, name=f"{mark} mail"))
+    execution = make_execution(campaign)
     return {
         "campaign_id": campaign.pk,
         "contact_id": contact.pk,
         "template_id": campaign.template_id,
-        "execution_id": make_execution(campaign).pk,
+        "execution_id": execution.pk,
+        "batch_id": make_quarantined(execution, [contact]).pk,
         "list_id": make_list(workspace, [contact], name=f"{mark} list").pk,
         "upload_id": make_upload(workspace, name=f"{mark}.csv").pk,
         "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,

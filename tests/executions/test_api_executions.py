@@ -27,6 +27,7 @@ FIELDS = {
     "frequency_capping",
     "personalization",
     "retry_of",
+    "retried_by",
     "size",
     "counts",
     "reasons",
@@ -169,7 +170,7 @@ def test_the_list_takes_the_same_queries_however_long(
         make_batch(launched(execution.campaign), 3)
     api.get("/api/v1/executions")
     # The key, the executions, their batches, their receipts.
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(results(api.get("/api/v1/executions"))) == 5
 
 
@@ -339,7 +340,7 @@ def test_one_execution_and_its_ledger_take_few_queries(
 ) -> None:
     path = f"/api/v1/executions/{execution.pk}"
     api.get(path)
-    # The key, the execution, then its batches and their receipts; or the page of the ledger and its receipts.
-    for address in (path, f"{path}/deliveries"):
-        with django_assert_num_queries(4):
+    # The key, the execution, then its batches, receipts and retry; or the page of the ledger and its receipts.
+    for address, queries in ((path, 5), (f"{path}/deliveries", 4)):
+        with django_assert_num_queries(queries):
             assert api.get(address).status_code == 200

@@ -5,7 +5,16 @@ from datetime import timedelta
 import pytest
 
 from executions.models import Execution
-from executions.reading.progress import actions, eta_seconds, execution_wire, progress_of, rate_per_second, share_done
+from executions.reading.progress import (
+    Progress,
+    actions,
+    eta_seconds,
+    execution_wire,
+    progress_of,
+    rate_per_second,
+    share_done,
+    state_reason,
+)
 from executions.states import BatchState, State
 from tests.executions.ledger_rows import AT, launched, make_batch, make_delivery, make_receipt
 from tests.factories import make_campaign, make_contact
@@ -130,16 +139,50 @@ def test_progress_is_one_only_when_nobody_is_left(execution: Execution) -> None:
     ],
 )
 def test_actions_are_the_moves_that_the_state_allows(state: str, expected: list[str]) -> None:
-    assert actions(Execution(state=state)) == expected
+    assert actions(Execution(state=state), Progress()) == expected
 
 
-def test_many_executions_take_two_queries(
+def test_an_ended_execution_is_retried_where_somebody_failed_and_once(execution: Execution) -> None:
+    make_batch(execution, 9, sent=8, failed=1)
+    progress = progress_of([execution])[execution.pk]
+    for state, expected in (("running", ["pause", "cancel"]), ("finished", ["retry-failed"]), ("rejected", [])):
+        execution.state = state
+        assert actions(execution, progress) == expected
+    progress.retried_by = 7
+    execution.state = "finished"
+    assert actions(execution, progress) == []
+
+
+def test_batches_set_aside_are_said_and_do_not_seem_to_hang(execution: Execution) -> None:
+    make_batch(execution, 1000, sent=300, state=BatchState.QUARANTINED)
+    left = make_batch(execution, 500)
+    progress = progress_of([execution])[execution.pk]
+    assert progress.reasons["pending"] == {"set_aside": 700, "ready": 500}
+    reason = state_reason(execution, progress)
+    assert reason is not None and reason["message"].startswith("700 recipients are set aside")
+    assert "Nobody else" not in reason["message"]
+    assert rate_per_second(execution, progress, now=AT + timedelta(seconds=10)) > 0
+    left.delete()
+    progress = progress_of([execution])[execution.pk]
+    reason = state_reason(execution, progress)
+    assert reason is not None and "Nobody else is left" in reason["message"]
+    assert rate_per_second(execution, progress, now=AT + timedelta(seconds=10)) == 0.0
+
+
+def test_what_an_execution_says_itself_comes_before_what_is_set_aside(execution: Execution) -> None:
+    make_batch(execution, 10, state=BatchState.QUARANTINED)
+    execution.state_reason = {"code": "paused", "message": "Paused by ana.", "retry_at": None}
+    progress = progress_of([execution])[execution.pk]
+    assert state_reason(execution, progress) == execution.state_reason
+
+
+def test_many_executions_take_three_queries(
     workspace: Workspace, django_assert_num_queries: "pytest.FixtureRequest"
 ) -> None:
     make_contact(workspace)
     executions = [launched(make_campaign(workspace)) for _ in range(3)]
     for execution in executions:
         make_batch(execution, 5, sent=execution.pk % 3)
-    with django_assert_num_queries(2):  # type: ignore[operator]
+    with django_assert_num_queries(3):  # type: ignore[operator]
         found = progress_of(executions)
     assert [found[one.pk].counts["sent"] for one in executions] == [one.pk % 3 for one in executions]

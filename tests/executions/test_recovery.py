@@ -1,5 +1,6 @@
 """Workers that die in the middle: played by claiming and marking as a worker does, and stopping there."""
 
+import platform
 from collections.abc import Sequence
 
 import psycopg
@@ -19,7 +20,8 @@ from executions.delivery.recovery import recover
 from executions.delivery.runtime import Runtime, connection_parameters, runtime
 from executions.delivery.sweeping import tidy_journals
 from executions.delivery.window import Window
-from executions.models import Batch, Delivery, Execution
+from executions.models import Batch, BatchCrash, Delivery, Execution
+from executions.reading.progress import progress_of, state_reason
 from executions.states import BatchState, State
 from providers.contract import HANDED_OVER, UNTOUCHED, Verdict, outcome_code
 from providers.models import SandboxMessage
@@ -198,11 +200,29 @@ def test_a_batch_that_crashes_its_worker_three_times_is_set_aside(workspace: Wor
     assert Batch.objects.get(execution=execution).state == BatchState.QUARANTINED
     drain_all(execution)
     assert (execution.state, outcomes(execution)) == (State.RUNNING, [])
-    assert execution.state_reason and execution.state_reason["code"] == "batch_set_aside"
-    assert execution.state_reason["message"].startswith("2 recipients are set aside")
+    reason = state_reason(execution, progress_of([execution])[execution.pk])
+    assert reason and reason["code"] == "batch_set_aside"
+    assert reason["message"].startswith("2 recipients are set aside")
+    assert [(crash.first, crash.stop) for crash in BatchCrash.objects.order_by("pk")] == [(0, 2)] * 3
     Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
     drain_all(execution)
     assert (execution.state, counts(execution)) == (State.CANCELLED, {"skipped": 2})
+
+
+def test_what_a_worker_said_last_is_kept_with_its_crash(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = planned(workspace, 2)
+
+    async def fail(*_: object, **__: object) -> str:
+        raise RuntimeError("no more files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(turn, "turn_chunk", fail)
+        [due] = open_lanes(execution.pk)
+        with pytest.raises(RuntimeError):
+            drain(due)
+    recover(runtime())
+    crash = BatchCrash.objects.get(batch__execution=execution)
+    assert (crash.words, crash.host) == ("RuntimeError: no more files", platform.node()[:60])
 
 
 def test_a_worker_that_dies_over_a_batch_set_aside_leaves_it_to_another(workspace: Workspace) -> None:
