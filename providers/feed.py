@@ -17,6 +17,7 @@ from providers.contract import (
 
 THROTTLES_IN_A_ROW = 10
 UNSTARTED = Result(Verdict.UNSTARTED)
+_SENT = outcome_code(Verdict.SENT)
 
 
 class Feed:
@@ -89,12 +90,21 @@ class Feed:
 
     def answer(self, message: Message, result: Result) -> None:
         """Settles by the receiver's own answer; stops the feed when it refuses us and not the recipient."""
-        self.answered = True
         if result.verdict is Verdict.SENT:
-            self._throttles = 0
-        else:
-            self._refused(result)
+            self.accept(message, result)
+            return
+        self.answered = True
+        self._refused(result)
         self.settle(message, result)
+
+    def accept(self, message: Message, result: Result) -> None:
+        """The answer that nearly all give: `result` is SENT."""
+        self.answered = True
+        self._throttles = 0
+        index = message.index
+        self._open.remove(index)
+        self._journal[index] = _SENT
+        self._settle(index, result)
 
     def stop(self, failure: Result) -> None:
         """Nothing more is handed out; the rest is settled with this failure."""

@@ -1,4 +1,4 @@
-"""Messages over an open SMTP connection: three ways, by what the server offers (RFC 5321, 2920, 3030).
+"""Messages over an open SMTP connection, by DATA: pipelined, or a command at a time (RFC 5321, 2920).
 
 A flow sends a group of commands, takes their replies one by one, and decides the next group in `_turn`.
 Whether a message may have been accepted is known at any moment: only when its end was written.
@@ -17,11 +17,8 @@ from providers.feed import UNSTARTED, Feed
 if TYPE_CHECKING:
     from providers.email.smtp_session import SmtpSession
 
-GROUP_BYTES = 256 * 1024
-STALE_AFTER = 1.0
 _END = b".\r\n"
 _ROUND = re.compile(rb"(250 [^\r\n]*)\r\n250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
-_ALL_WELL = re.compile(rb"(?:250 [^\r\n]*\r\n)+")
 _TWO, _THREE, _FOUR, _FIVE = b"2345"
 
 
@@ -45,7 +42,11 @@ class Exchange:
 
 
 class Flow:
-    """What the three ways share. `limit` is how many messages the connection may still carry."""
+    """What the three ways share. `limit` is how many messages the connection may still carry.
+
+    `pending` are the commands that no reply has come for. Those of the `asked` are added when a reply comes that is
+    not the one hoped for: it seldom does.
+    """
 
     stuffed = True
 
@@ -54,6 +55,7 @@ class Flow:
         self.feed = feed
         self.limit = limit
         self.pending: deque[tuple[Stage, Exchange | None]] = deque()
+        self.asked: list[Exchange] = []
         self.active: list[Exchange] = []
         self.done: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
 
@@ -61,6 +63,8 @@ class Flow:
         self._turn()
 
     def on_reply(self, reply: bytes) -> None:
+        if self.asked:
+            self._list_asked()
         if not self.pending:
             self._break(f"spoke unasked: {_words(reply)}")
             return
@@ -110,6 +114,10 @@ class Flow:
     def _turn(self) -> None:
         raise NotImplementedError
 
+    def _list_asked(self) -> None:
+        """What the `asked` wait for, command by command."""
+        raise NotImplementedError
+
     def _progress(self, exchange: Exchange, stage: Stage, reply: bytes) -> None:
         if stage is Stage.BODY:
             self._answered(exchange, reply)
@@ -150,6 +158,11 @@ class Flow:
         self.session.proven = True
         self.feed.answer(exchange.message, result)
 
+    def _accept(self, exchange: Exchange, reply: bytes) -> None:
+        self.active.remove(exchange)
+        self.session.proven = True
+        self.feed.accept(exchange.message, accepted(reply))
+
     def _closing(self, exchange: Exchange | None, result: Result) -> None:
         """421: the server does nothing more, so what comes after the command that it answered was not accepted."""
         for other in reversed(self.active):
@@ -166,6 +179,7 @@ class Flow:
 
     def _finish(self, failure: Result | None) -> None:
         self.pending.clear()
+        self.asked = []
         self.active.clear()
         self.session.end_flow(keep=failure is None)
         if not self.done.done():
@@ -186,16 +200,20 @@ class PipelinedFlow(Flow):
     current: Exchange | None = None
 
     def take_good_news(self, replies: bytes) -> bool:
-        if len(self.pending) != 4 or (match := _ROUND.fullmatch(replies)) is None:
+        if not self.asked or len(self.pending) != 1 or (match := _ROUND.fullmatch(replies)) is None:
             return False
         stage, before = self.pending[0]
-        if stage is not Stage.BODY or before is None or before.refusal is not None or self.current is None:
+        if stage is not Stage.BODY or before is None or before.refusal is not None:
             return False
         self.pending.clear()
-        self.current.invited = True
-        self._settle(before, accepted(match[1]))
+        self.asked.pop().invited = True
+        self._accept(before, match[1])
         self._turn()
         return True
+
+    def _list_asked(self) -> None:
+        following = self.asked.pop()
+        self.pending += ((Stage.MAIL, following), (Stage.RCPT, following), (Stage.DATA, following))
 
     def _turn(self) -> None:
         exchange, self.current = self.current, None
@@ -205,9 +223,10 @@ class PipelinedFlow(Flow):
         parts = self._body(exchange) if exchange is not None else []
         following = self.current = self._begin()
         if following is not None:
-            parts += self._reset()
-            parts.append(following.envelope.mail + following.envelope.rcpt + b"DATA\r\n")
-            self.pending += ((Stage.MAIL, following), (Stage.RCPT, following), (Stage.DATA, following))
+            if self.session.dirty:
+                parts += self._reset()
+            parts += (following.envelope.mail, following.envelope.rcpt, b"DATA\r\n")
+            self.asked.append(following)
         if parts:
             self.session.write(parts)
         else:
@@ -267,55 +286,6 @@ class LockstepFlow(PipelinedFlow):
         self.pending.append((stage, exchange))
         lines = {Stage.MAIL: exchange.envelope.mail, Stage.RCPT: exchange.envelope.rcpt, Stage.DATA: b"DATA\r\n"}
         self.session.write([lines[stage]])
-
-
-class ChunkedFlow(Flow):
-    """Several whole transactions in one write (BDAT). A RSET parts them: a refused one must not leak into the next."""
-
-    stuffed = False
-
-    def start(self) -> None:
-        if self.session.idle_for > STALE_AFTER:  # a group written to a dead connection would be in doubt
-            self.session.dirty = True
-            self.session.write(self._reset())
-        else:
-            self._turn()
-
-    def take_good_news(self, replies: bytes) -> bool:
-        if _ALL_WELL.fullmatch(replies) is None:
-            return False
-        lines = replies.split(b"\r\n")
-        lines.pop()
-        if len(lines) > len(self.pending):
-            return False
-        for line in lines:
-            stage, exchange = self.pending.popleft()
-            if stage is Stage.BODY and exchange is not None:
-                self._settle(exchange, exchange.refusal or accepted(line))
-        if not self.pending:
-            self._turn()
-        return True
-
-    def _turn(self) -> None:
-        parts: list[bytes] = []
-        size = 0
-        while len(self.active) < self.session.config.depth and size < GROUP_BYTES:
-            exchange = self._begin()
-            if exchange is None:
-                break
-            payload = exchange.envelope.payload
-            size += len(payload)
-            self.session.dirty = self.session.dirty or len(self.active) > 1
-            parts += self._reset()
-            parts.append(exchange.envelope.mail + exchange.envelope.rcpt + b"BDAT %d LAST\r\n" % len(payload))
-            parts.append(payload)
-            self._hand_over(exchange)
-            self.pending += ((Stage.MAIL, exchange), (Stage.RCPT, exchange), (Stage.BODY, exchange))
-        if parts:
-            self.session.dirty = True
-            self.session.write(parts)
-        else:
-            self._finish(None)
 
 
 def _words(reply: bytes) -> str:

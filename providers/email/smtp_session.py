@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import cast
 
 from providers.contract import Result
+from providers.email.smtp_chunked import ChunkedFlow
 from providers.email.smtp_config import SmtpConfig
 from providers.email.smtp_envelope import Extensions
-from providers.email.smtp_flow import ChunkedFlow, Flow, LockstepFlow, PipelinedFlow, Run
+from providers.email.smtp_flow import Flow, LockstepFlow, PipelinedFlow, Run
 from providers.feed import Feed
 
 REPLY_LIMIT = 64 * 1024
+GATHERED_PARTS = 8
 _REPLY = re.compile(rb"(?:\d{3}-[^\n]*\n)*\d{3}(?: [^\n]*)?\n|(?:\d{3}-[^\n]*\n)*\d{3}\r\n")
 _UNFINISHED = re.compile(rb"(?:\d{3}-[^\n]*\n)*[^\n]*")
 
@@ -45,6 +47,7 @@ class SmtpSession(asyncio.Protocol):
         self._replies: deque[bytes] = deque()
         self._waiter: asyncio.Future[bytes] | None = None
         self._due = 0.0
+        self._patience = config.answer_timeout
         self._alarm: asyncio.TimerHandle | None = None
         self._broken: str | None = None
 
@@ -79,10 +82,14 @@ class SmtpSession(asyncio.Protocol):
     def write(self, parts: list[bytes]) -> None:
         if self.transport is None:
             raise RuntimeError("The connection was never made.")
-        self._due = self._clock() + self.config.answer_timeout
+        self._due = self._clock() + self._patience
         if self._alarm is None:
             self._alarm = asyncio.get_running_loop().call_at(self._due, self._on_alarm)
-        self.transport.writelines(parts)
+        # Few small parts cost less to copy than to gather.
+        if len(parts) < GATHERED_PARTS:
+            self.transport.write(b"".join(parts))
+        else:
+            self.transport.writelines(parts)
 
     def end_flow(self, *, keep: bool) -> None:
         self._flow = None
@@ -135,7 +142,10 @@ class SmtpSession(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
 
     def data_received(self, data: bytes) -> None:
-        self._guarded(self._read, data)
+        try:
+            self._read(data)
+        except Exception as error:
+            self._bug(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         words = f"{self.name} closed the connection" if exc is None else f"{self.name}: {exc}"
@@ -190,16 +200,19 @@ class SmtpSession(asyncio.Protocol):
             self._guarded(self._give_up, words)
 
     def _guarded(self, call: Callable[..., None], *args: object) -> None:
-        """An exception in a callback would be logged and `send` would wait for ever: it raises there instead."""
         try:
             call(*args)
         except Exception as error:
-            flow = self._flow
-            if flow is None:
-                raise
-            self._flow = None
-            self.abort("a bug stopped the connection")
-            flow.fail(error)
+            self._bug(error)
+
+    def _bug(self, error: Exception) -> None:
+        """In a callback it would be logged and `send` would wait for ever: it is raised there instead."""
+        flow = self._flow
+        if flow is None:
+            raise error
+        self._flow = None
+        self.abort("a bug stopped the connection")
+        flow.fail(error)
 
     def _flow_class(self) -> type[Flow]:
         if not self.extensions.pipelining:
