@@ -32,8 +32,15 @@ def _key() -> bytes:
     return hashlib.blake2b(settings.SECRET_KEY.encode(), person=b"unsubscribe", digest_size=32).digest()
 
 
+@cache
+def _keyed() -> "hashlib.blake2b":
+    return hashlib.blake2b(key=_key(), digest_size=_SIGNATURE_BYTES)
+
+
 def _signature(ids: bytes) -> bytes:
-    return hashlib.blake2b(ids, key=_key(), digest_size=_SIGNATURE_BYTES).digest()
+    signature = _keyed().copy()
+    signature.update(ids)
+    return signature.digest()
 
 
 def unsubscribe_token(*, execution_id: int, contact_id: int, address_id: int) -> str:

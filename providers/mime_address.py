@@ -31,7 +31,7 @@ class WireAddress(NamedTuple):
 def wire_address(address: str) -> WireAddress:
     """Raises AddressError."""
     if len(address) <= LOCAL_LIMIT and _PLAIN.fullmatch(address):
-        return WireAddress(address.encode("ascii"), utf8=False)
+        return WireAddress(address.encode("ascii"), False)
     local, at, domain = address.rpartition("@")
     if not at:
         raise AddressError(f"{address[:80]!a} has no @.")

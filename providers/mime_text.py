@@ -64,13 +64,13 @@ def crlf(body: bytes) -> bytes:
 
 
 def lines_fit(body: bytes) -> bool:
-    """Whether no line is longer than LINE_LIMIT; hops from line end to line end instead of splitting."""
+    """Whether no line of a body with CRLF line ends is longer than LINE_LIMIT; hops from end to end, far apart."""
     start, size = 0, len(body)
     while size - start > LINE_LIMIT:
-        end = body.rfind(b"\r\n", start, start + LINE_LIMIT + 2)
-        if end < 0:
+        # One octet is looked for several times as fast as two.
+        start = body.rfind(b"\n", start, start + LINE_LIMIT + 2) + 1
+        if not start:
             return False
-        start = end + 2
     return True
 
 

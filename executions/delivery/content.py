@@ -55,12 +55,14 @@ class _Piece(NamedTuple):
 class Content:
     """`fields` are the names looked up; `attribute_names` those of them that a contact's attribute may give."""
 
-    __slots__ = ("_levels", "_pieces", "attribute_names", "fields", "type")
+    __slots__ = ("_email", "_levels", "_pieces", "attribute_names", "fields", "type")
 
     def __init__(self, type: str, pieces: Sequence[_Piece], levels: Precedence) -> None:
         self.type = type
         self._pieces = tuple(pieces)
         self._levels = levels
+        named = {piece.name: piece for piece in pieces}
+        self._email = named.get("subject"), named.get("html"), named.get("text")
         self.fields: frozenset[str] = frozenset().union(*(piece.part.fields for piece in pieces))
         self.attribute_names: tuple[str, ...] = tuple(sorted(self.fields - RESERVED_NAMES))
 
@@ -82,15 +84,12 @@ class Content:
     ) -> EmailBody:
         """An email's parts, bodies as UTF-8 with CRLF. Raises as `render`."""
         values = self._levels.fields(attributes, recipient, reserved)
-        subject, html, text = "", None, None
-        for piece in self._pieces:
-            if piece.name == "html":
-                html = piece.part.render(values)
-            elif piece.name == "text":
-                text = piece.part.render(values)
-            else:
-                subject = _text(piece, values)
-        return EmailBody(subject, html, text)
+        subject, html, text = self._email
+        return EmailBody(
+            _text(subject, values) if subject else "",
+            html.part.render(values) if html else None,
+            text.part.render(values) if text else None,
+        )
 
 
 def _text(piece: _Piece, values: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 """What is the same for all recipients of an execution, made ready once per worker process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +46,8 @@ class Prepared:
     apps: Mapping[int, str]
     one_click: bool
     linked: bool
+    unsubscribe_page: str = field(default_factory=lambda: unsubscribe_url(""))
+    preferences_page: str = field(default_factory=lambda: preferences_url(""))
 
     def compose(self, index: int, recipient: Recipient, at: datetime) -> Message:
         """The recipient's message. Raises MissingVariable and TemplateError."""
@@ -56,8 +58,8 @@ class Prepared:
             token = unsubscribe_token(
                 execution_id=self.id, contact_id=recipient.contact_id, address_id=recipient.address_id
             )
-            url = unsubscribe_url(token)
-            reserved = {"unsubscribe_url": url, "preferences_url": preferences_url(token)}
+            url = self.unsubscribe_page + token
+            reserved = {"unsubscribe_url": url, "preferences_url": self.preferences_page + token}
         if recipient.contact is not None:
             external_id, locale, timezone = recipient.contact
             reserved["contact"] = contact_field(

@@ -26,8 +26,8 @@ class Precedence:
     _above: Fields = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_below", {**self.defaults, **self.campaign})
-        object.__setattr__(self, "_above", {**self.execution, **_reserved_only(self.reserved)})
+        object.__setattr__(self, "_below", _unreserved({**self.defaults, **self.campaign}))
+        object.__setattr__(self, "_above", {**_unreserved(self.execution), **_reserved_only(self.reserved)})
 
     def fields(
         self, attributes: Fields, recipient: Fields = _NOTHING, reserved: Fields = _NOTHING
@@ -38,14 +38,15 @@ class Precedence:
         """
         if self._below and None in attributes.values():
             attributes = {name: value for name, value in attributes.items() if value is not None}
+        if not RESERVED_NAMES.isdisjoint(attributes):
+            attributes = _unreserved(attributes)
         if recipient:
-            merged = {**self._below, **attributes, **self.execution, **recipient, **self.reserved, **reserved}
-        else:
-            merged = {**self._below, **attributes, **self._above, **reserved}
-        for name in RESERVED_NAMES:
-            if name in merged and name not in reserved and name not in self.reserved:
-                del merged[name]
-        return merged
+            return {**self._below, **attributes, **self._above, **_unreserved(recipient), **reserved}
+        return {**self._below, **attributes, **self._above, **reserved}
+
+
+def _unreserved(values: Fields) -> Fields:
+    return {name: value for name, value in values.items() if name not in RESERVED_NAMES}
 
 
 def _reserved_only(values: Fields) -> Fields:
