@@ -18,13 +18,14 @@ logger = logging.getLogger(__name__)
 _silent_until = 0.0
 
 
-def publish(task: str, *args: int) -> None:
+def publish(task: str, *args: int, queue: str | None = None) -> None:
+    """Into the named queue, or the task's own."""
     global _silent_until
     if time.monotonic() < _silent_until:
         return
     try:
         with producers[_connection()].acquire(block=True, timeout=TIMEOUT_SECONDS) as producer:
-            current_app.send_task(task, args=list(args), producer=producer, retry=False)
+            current_app.send_task(task, args=list(args), queue=queue, producer=producer, retry=False)
     except Exception as error:
         # Whatever the broker client raises, the work is committed and a sweep will find it.
         _silent_until = time.monotonic() + LEFT_ALONE_SECONDS

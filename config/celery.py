@@ -17,8 +17,11 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def _worker_is_alive(sender: Any, **_: object) -> None:
     from executions.delivery.heartbeat import start_heart  # Django has no apps yet when this module is imported
+    from executions.delivery.resting import start_alarm_clock
+    from executions.enqueue import enqueue_waking
 
     start_heart("worker", instance=sender.hostname, capacity=sender.controller.concurrency)
+    start_alarm_clock(enqueue_waking)
 
 
 @beat_init.connect

@@ -232,8 +232,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_TASK_DEFAULT_QUEUE = "volley"
-# The sweep never stands in line behind the lanes that it looks after.
-CELERY_TASK_QUEUES = [Queue("volley.sweep"), Queue("volley")]
+# Taken in this order: the sweep never stands in line behind the lanes that it looks after, nor transactional messages
+# behind bulk. A worker takes from all of them.
+CELERY_TASK_QUEUES = [Queue("volley.sweep"), Queue("volley.transactional"), Queue("volley")]
 CELERY_TASK_ROUTES = {"executions.sweep": {"queue": "volley.sweep"}}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -1,25 +1,37 @@
 """Hints to the workers about executions: called by the API and the admin when a transaction has committed.
 
 `transaction.on_commit(lambda: …, robust=True)` goes around them (Django can't log the failure of a `partial`); see
-`common.broker` for what happens without a broker.
+`common.broker` for what happens without a broker. Workers take from the queue of transactional executions first.
 """
 
+from functools import lru_cache
+
+from campaigns.models import Purpose
 from common.broker import publish
+from executions.models import Execution
 from executions.states import State
+
+FIRST = "volley.transactional"
+BULK = "volley"
 
 
 def enqueue_plan(execution_id: int) -> None:
-    publish("executions.plan", execution_id)
+    publish("executions.plan", execution_id, queue=queue_of(execution_id))
 
 
 def enqueue_drain(execution_id: int) -> None:
     """Opens as many lanes as there is work for."""
-    publish("executions.drain", execution_id)
+    publish("executions.drain", execution_id, queue=queue_of(execution_id))
+
+
+def enqueue_waking(execution_id: int) -> None:
+    """The same for one whose rates gave it nothing: a moment's work, and the tokens are there now."""
+    publish("executions.drain", execution_id, queue=FIRST)
 
 
 def enqueue_lane(execution_id: int, slot: int, ticket: int) -> None:
     """One lane's next turn; see `executions.delivery.lanes`."""
-    publish("executions.drain", execution_id, slot, ticket)
+    publish("executions.drain", execution_id, slot, ticket, queue=queue_of(execution_id))
 
 
 def enqueue_next(execution_id: int, state: str) -> None:
@@ -28,3 +40,10 @@ def enqueue_next(execution_id: int, state: str) -> None:
         enqueue_plan(execution_id)
     if state in (State.RUNNING, State.CANCELLING):
         enqueue_drain(execution_id)
+
+
+@lru_cache(maxsize=10_000)
+def queue_of(execution_id: int) -> str:
+    """An execution never changes its purpose."""
+    found = Execution.objects.filter(pk=execution_id, purpose=Purpose.TRANSACTIONAL)
+    return FIRST if found.exists() else BULK

@@ -26,6 +26,7 @@ class Claim(NamedTuple):
     attempt: int
     position: int
     state: str
+    reason: str = "ready"
 
 
 class Waiting(NamedTuple):
@@ -51,7 +52,8 @@ async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal
                 AND ((n.state = {open} AND n.not_before <= clock_timestamp())
                     OR (SELECT state FROM executions_execution WHERE id = {execution}) = {cancelling})
             ORDER BY n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state
+        RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
+            b.reason
         """).format(
             token=Literal(token),
             lease_end=lease_end(),

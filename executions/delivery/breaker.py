@@ -3,13 +3,15 @@
 When the pause is over a single lane asks again with a few messages; its success lets the others go on.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
 from django.db import connection
 from psycopg import AsyncConnection
 
-from executions.delivery.lanes import worker_processes
+from common.channels import Type
+from executions.delivery.lanes import living_processes
 from providers.contract import ConfigError, ProviderSettings
 from providers.models import Provider
 from providers.probing import settings_of
@@ -21,9 +23,9 @@ CODE = "provider_unavailable"
 
 
 class Available(NamedTuple):
-    """A provider that may be asked now. `probing`: it failed last time, and we alone ask.
+    """A provider that may be asked now, for one execution. `probing`: it failed last time, and we alone ask.
 
-    `rate`, a second, is shared by `processes`.
+    `rate`, `execution_rate` and `domain_rates`, each a second, are shared by `processes`.
     """
 
     id: int
@@ -31,9 +33,14 @@ class Available(NamedTuple):
     rate: int | None
     probing: bool
     processes: int = 1
+    execution_id: int = 0
+    execution_rate: float | None = None
+    domain_rates: Mapping[str, float] = {}
 
 
-def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available | None:
+def ask_provider(
+    provider_id: int, *, execution_id: int, type: str, rate_per_minute: int | None = None
+) -> Available | None:
     """None: not now; the execution then says why it waits."""
     provider = Provider.objects.get(pk=provider_id)
     if not provider.enabled:
@@ -56,8 +63,16 @@ def ask_provider(provider_id: int, *, execution_id: int, type: str) -> Available
     except ConfigError as error:
         _say(execution_id, f"{provider.name}: {error}", None)
         return None
-    rate = provider.rate_per_second
-    return Available(provider.pk, settings, rate, probing, worker_processes() if rate else 1)
+    return Available(
+        provider.pk,
+        settings,
+        provider.rate_per_second or None,
+        probing,
+        living_processes(),
+        execution_id,
+        rate_per_minute / 60 if rate_per_minute else None,
+        provider.domain_rates if type == Type.EMAIL else {},
+    )
 
 
 def _say(execution_id: int, message: str, retry_at: str | None) -> None:

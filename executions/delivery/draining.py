@@ -55,7 +55,12 @@ def _work(execution_id: int) -> TurnEnd:
         logger.exception("execution %s can't be prepared", execution_id)
         _wait(execution_id, "unusable_content", str(error))
         return NOTHING
-    provider = breaker.ask_provider(execution.provider_id, execution_id=execution_id, type=execution.type)
+    provider = breaker.ask_provider(
+        execution.provider_id,
+        execution_id=execution_id,
+        type=execution.type,
+        rate_per_minute=execution.rate_per_minute,
+    )
     return NOTHING if provider is None else _deliver(here, prepared, provider)
 
 

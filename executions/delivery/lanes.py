@@ -39,6 +39,7 @@ def open_lanes(execution_id: int) -> list[Turn]:
                     WHERE b.execution_id = {id} AND b.state <> {closed} AND b.lease_token IS NULL
                         AND (e.state = 'cancelling' OR (e.state = 'running'
                             AND b.state = {open} AND b.not_before <= clock_timestamp()
+                            AND (e.paced_until IS NULL OR e.paced_until <= clock_timestamp())
                             AND (p.unavailable_until IS NULL OR p.unavailable_until <= clock_timestamp())))
                     LIMIT {most}) d
             ), slots AS (
@@ -64,15 +65,19 @@ def open_lanes(execution_id: int) -> list[Turn]:
 
 
 def worker_processes() -> int:
-    """How many tasks the living workers run at once; as many lanes an execution has."""
+    """As many lanes an execution has."""
+    return min(living_processes(), MAX_LANES)
+
+
+def living_processes() -> int:
+    """How many tasks the living workers run at once."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(capacity), 0) FROM executions_heartbeat WHERE component = 'worker'"
             " AND seen_at > clock_timestamp() - make_interval(secs => %s)",
             [ALIVE_SECONDS],
         )
-        alive = int(cursor.fetchone()[0])
-    return min(alive or DEFAULT_LANES, MAX_LANES)
+        return int(cursor.fetchone()[0]) or DEFAULT_LANES
 
 
 def begin_turn(turn: Turn) -> Turn | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from psycopg.sql import SQL, Literal
 
-from executions.delivery import breaker
+from executions.delivery import breaker, slowness
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.journal import remove_stale
@@ -35,6 +35,7 @@ def sweep() -> Found:
         plans = start_scheduled() + unplanned()
         merge_fragments()
         forget_healed_providers()
+        slowness.tell_slowness()
         for execution_id in _without_open_batch():
             finish_if_complete(execution_id)
         turns = [turn for execution_id in _with_due_batches() for turn in open_lanes(execution_id)]

@@ -12,9 +12,11 @@ from executions.delivery.batches import Claim, claim_batch, renew_lease
 from executions.delivery.breaker import Available
 from executions.delivery.cancelling import cancel_rest
 from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.domains import domain_of_batch
 from executions.delivery.fates import fate_of
 from executions.delivery.journal import Journal
 from executions.delivery.leases import LEASE_SECONDS, RENEW_SECONDS
+from executions.delivery.pace import Pace
 from executions.delivery.prepared import Prepared
 from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window, unsettled
@@ -22,7 +24,6 @@ from executions.models import Execution
 from executions.states import State
 from providers.contract import FINISH_SECONDS, Adapter, Message, Result, Verdict
 
-CHUNK = 500
 PROBE_CHUNK = 10
 SMALLEST_CHUNK = 20
 TURN_SECONDS = 1.0
@@ -30,7 +31,6 @@ ROUND_SECONDS = 0.5
 # After a slow round the execution's state is looked at again: somebody may have paused it.
 STALE_SECONDS = 0.1
 LONGEST_ROUND_SECONDS = 8.0
-SHORTEST_WAIT_SECONDS = 0.2
 RECONNECT_PAUSE_SECONDS = 0.5
 RECONNECT_FOR_SECONDS = 60.0
 logger = logging.getLogger(__name__)
@@ -96,10 +96,12 @@ class BatchWork:
         self._window = Window.of(claim)
         self._loop = asyncio.get_running_loop()
         self._database = asyncio.Lock()
-        self._chunk = PROBE_CHUNK if lane.provider.probing else CHUNK
+        self._most = lane.adapter.chunk
+        self._chunk = PROBE_CHUNK if lane.provider.probing else self._most
         self._round = ROUND_SECONDS
         self._refusal: str | None = None
         self._probing = lane.provider.probing
+        self._pace = Pace(lane.runtime, lane.provider, claim, domain_of_batch(claim.reason))
         self._settled = 0
         self._looked_at = self._loop.time()
         self._lease_ends = self._looked_at + LEASE_SECONDS
@@ -112,8 +114,8 @@ class BatchWork:
         except LeaseLost as lost:
             logger.warning("%s was given to another worker", lost)
             self._lane.runtime.abandon_journal()
-        except BaseException:
-            self._lane.runtime.abandon_journal()
+        except BaseException as error:
+            self._lane.runtime.abandon_journal(f"{type(error).__name__}: {error}")
             raise
         return self._window.finished
 
@@ -121,7 +123,9 @@ class BatchWork:
         window = self._window
         state = await self._turn(want=await self._want(0))
         while state == State.RUNNING and (window.waiting or self._may_mark()) and self._patient():
-            messages, window.waiting = window.waiting, []
+            if self._pace.held:
+                break
+            messages = await self._pace.admit(window)
             sending = asyncio.ensure_future(self._send(messages))
             try:
                 state = await self._turn(want=await self._want(len(messages)))
@@ -129,16 +133,19 @@ class BatchWork:
                 await _stop(sending)
                 raise
             await self._until_sent(sending)
-            window.waiting = unsettled(messages, window) + window.waiting
+            unsent = unsettled(messages, window)
+            window.waiting = unsent + window.waiting
+            await self._pace.learn(messages, unsent, settled=self._settled)
             await self._after_round()
             if self._refusal is not None:
                 break
             self._adapt(len(messages))
             if self._loop.time() - self._looked_at > STALE_SECONDS:
                 state = await self._turn(want=0)
-        self.stopped |= state != State.RUNNING
+        self.stopped |= state != State.RUNNING or self._pace.out_of_tokens
         if not window.finished:
             await self._turn(want=0, leave=True)
+        await self._pace.leave(window)
 
     def _patient(self) -> bool:
         """What is marked is sent after the turn's end too, unless the provider drags its feet."""
@@ -146,17 +153,14 @@ class BatchWork:
 
     def _may_mark(self) -> bool:
         more = self._window.marked_to < self._window.claim.size
-        return more and self._refusal is None and time.monotonic() < self._lane.ends
+        return more and self._refusal is None and self._pace.wait is None and time.monotonic() < self._lane.ends
 
     async def _want(self, sending: int) -> int:
         """How many to mark while `sending` are on their way, so that the provider is never left waiting."""
         if not self._may_mark():
             return 0
         left_over = max(0, sending - self._chunk)
-        tokens, wait = await self._lane.runtime.rates.take(self._lane.provider, self._chunk - left_over)
-        if wait and not tokens and not sending:
-            await asyncio.sleep(max(0.0, min(max(wait, SHORTEST_WAIT_SECONDS), self._lane.ends - time.monotonic())))
-        return tokens
+        return await self._pace.take(self._chunk - left_over)
 
     async def _turn(self, *, want: int, leave: bool = False) -> str:
         """The chunk's transaction, repeated while the database is away."""
@@ -190,6 +194,8 @@ class BatchWork:
         if result.verdict is Verdict.UNAVAILABLE:
             self._refusal = result.response or "it takes nothing"
             return
+        if result.verdict is Verdict.THROTTLED:
+            self._pace.throttled[index] = result
         fate = fate_of(
             result,
             attempts=window.claim.attempt,
@@ -227,7 +233,7 @@ class BatchWork:
             self._round = min(self._round * 2, LONGEST_ROUND_SECONDS)
         elif sent:
             self._round = ROUND_SECONDS
-            self._chunk = min(CHUNK, max(SMALLEST_CHUNK, 2 * self._settled))
+            self._chunk = min(self._most, max(SMALLEST_CHUNK, 2 * self._settled))
 
     async def _after_round(self) -> None:
         connection = await self._lane.runtime.connection()
@@ -236,7 +242,7 @@ class BatchWork:
             await breaker.trip(connection, self._lane.provider, self._refusal)
         elif self._probing and self._settled:
             self._probing = False
-            self._chunk = CHUNK
+            self._chunk = self._most
             await breaker.mend(connection, self._lane.provider)
 
 

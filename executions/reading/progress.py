@@ -136,7 +136,8 @@ def eta_seconds(execution: Execution, progress: Progress, rate: float) -> int | 
 
 
 def _waits(execution: Execution) -> bool:
-    return bool(execution.state_reason) and execution.state_reason.get("code") not in GOES_ON
+    reason = execution.state_reason
+    return reason is not None and reason["code"] not in GOES_ON
 
 
 def _stuck(progress: Progress) -> bool:

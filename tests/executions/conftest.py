@@ -7,11 +7,13 @@ import pytest
 from pytest_django import Settings
 
 from executions.delivery.runtime import close_runtime
+from tests.executions.work import forget_rates
 
 
 @pytest.fixture(autouse=True)
 def _engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
-    """Journals of its own; no event loop or connection outlasts the test."""
+    """Journals of its own; no event loop, connection or rate outlasts the test."""
     settings.STATE_DIR = tmp_path
+    forget_rates()
     yield
     close_runtime()

@@ -1,81 +1,306 @@
+"""Token buckets, shared and local: what they grant, and that no number of workers gets more."""
+
 import asyncio
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
+import redis
+from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from executions.delivery.breaker import Available
-from executions.delivery.rates import Rates, _LocalBucket
-from executions.states import State
+from executions.delivery.rates import Rates, Taken, _LocalBucket
+from providers.buckets import FLOOR_PER_SECOND, WHOLE, bucket_key, in_words, read_slowed, slowed_key
 from providers.contract import ProviderSettings
-from providers.models import Provider
-from tests.executions.rows import make_execution
-from tests.executions.work import counts, deliver
-from tests.factories import make_contacts, number
-from workspaces.models import Workspace
+from tests.factories import number
+from tests.workers import ROOT
 
 
-def provider(rate: int | None, *, processes: int = 1) -> Available:
+def provider(rate: int | None = None, **fields: Any) -> Available:
     settings = ProviderSettings(type="email", kind="sandbox", name="relay", workspace_id=1)
-    return Available(10**9 + number(), settings, rate, probing=False, processes=processes)
+    return Available(10**9 + os.getpid() * 1000 + number(), settings, rate, probing=False, **fields)
 
 
-async def take(asked: Available, *wants: int) -> list[int]:
-    way = Rates()
-    try:
-        return [(await way.take(asked, want))[0] for want in wants]
-    finally:
-        await way.close()
+@pytest.fixture
+def valkey() -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(django_settings.REDIS_URL)
+    yield client
+    client.close()
 
 
-async def take_after_a_while(asked: Available, want: int) -> int:
-    way = Rates()
-    try:
-        await way.take(asked, 1)
-        await asyncio.sleep(0.05)
-        return (await way.take(asked, want))[0]
-    finally:
-        await way.close()
+@pytest.fixture(autouse=True)
+def _valkey_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rates, "_silent_until", 0.0)
 
 
-def test_a_provider_without_a_rate_is_not_limited() -> None:
-    assert asyncio.run(take(provider(None), 500, 0)) == [500, 0]
+def fill(valkey: redis.Redis, asked: Available, name: str = "provider") -> None:
+    """As if nobody had asked for a long time."""
+    valkey.hset(bucket_key(asked.id, name), mapping={"tokens": 0, "at": 0})
 
 
-def test_a_bucket_starts_empty_and_fills_at_the_rate() -> None:
-    assert asyncio.run(take(provider(1000), 500)) == [0]
-    assert 40 <= asyncio.run(take_after_a_while(provider(1000), 1000)) <= 1000
+def ask(asked: Available, *wants: int, domain: str | None = None) -> list[Taken]:
+    async def all_of_them() -> list[Taken]:
+        way = Rates()
+        try:
+            return [await way.take(asked, want, domain=domain) for want in wants]
+        finally:
+            await way.close()
+
+    return asyncio.run(all_of_them())
 
 
-def test_processes_share_one_bucket() -> None:
-    shared = provider(1_000_000)
-    asyncio.run(take_after_a_while(shared, 1))
-    assert sum(asyncio.run(take(shared, 10_000_000))) <= 1_000_000
+def granted(asked: Available, *wants: int, domain: str | None = None) -> list[int]:
+    return [taken.granted for taken in ask(asked, *wants, domain=domain)]
 
 
-def test_where_redis_is_silent_each_process_takes_its_share(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def slow(asked: Available, too_fast: float, domain: str | None = None, *, pause: float = 0.0) -> float | None:
+    async def once() -> float | None:
+        way = Rates()
+        try:
+            return await way.slow(asked, too_fast=too_fast, domain=domain, pause=pause)
+        finally:
+            await way.close()
+
+    return asyncio.run(once())
+
+
+def long_ago(valkey: redis.Redis, asked: Available, seconds: float, field: str = WHOLE) -> None:
+    """As if what is known of the field had been learned so many seconds earlier."""
+    rate, step, ceiling, since = valkey.hget(slowed_key(asked.id), field).decode().split()  # type: ignore[union-attr]
+    valkey.hset(slowed_key(asked.id), field, f"{rate} {step} {ceiling} {float(since) - seconds * 1000:.0f}")
+
+
+def test_who_has_no_rate_is_not_limited() -> None:
+    assert granted(provider(), 500, 0) == [500, 0]
+
+
+def test_a_bucket_starts_empty_and_says_when_to_come_back() -> None:
+    [taken] = ask(provider(1000), 500)
+    assert taken == (0, 0.5)
+
+
+def test_a_bucket_holds_no_more_than_a_second_of_its_rate(valkey: redis.Redis) -> None:
+    asked = provider(1000)
+    fill(valkey, asked)
+    first, second = granted(asked, 600, 600)
+    assert first == 600 and 400 <= second < 600
+
+
+def test_a_rate_below_one_a_second_still_grants_one(valkey: redis.Redis) -> None:
+    asked = provider(execution_id=7, execution_rate=1 / 60)
+    fill(valkey, asked, "execution:7")
+    taken = ask(asked, 5, 5)
+    assert [one.granted for one in taken] == [1, 0]
+    assert taken[1].wait == 60
+
+
+def test_the_least_of_provider_execution_and_domain_is_granted_and_no_more_is_taken(valkey: redis.Redis) -> None:
+    asked = provider(1000, execution_id=7, execution_rate=100.0, domain_rates={"slow.test": 10})
+    for name in ("provider", "execution:7", "domain:slow.test"):
+        fill(valkey, asked, name)
+    assert granted(asked, 500, domain="slow.test") == [10]
+    assert 90 <= granted(asked, 500)[0] < 100
+    assert 900 <= granted(asked._replace(execution_rate=None), 1000)[0] < 1000
+
+
+def test_executions_of_one_provider_share_it(valkey: redis.Redis) -> None:
+    one = provider(1000, execution_id=1)
+    two = one._replace(execution_id=2)
+    granted(one, 1)
+    fill(valkey, one)
+    assert granted(two, 1000) == [500]
+    assert granted(one, 1000)[0] == 250
+
+
+def test_a_share_that_nobody_wants_is_given_to_who_asks(valkey: redis.Redis) -> None:
+    one = provider(1000, execution_id=1)
+    granted(one._replace(execution_id=2), 1)
+    fill(valkey, one)
+    assert sum(granted(one, 1000, 1000, 1000)) > 900
+
+
+def test_fifty_executions_of_a_slow_provider_each_come_back_when_it_may_be_their_turn() -> None:
+    one = provider(10)
+    for execution_id in range(50):
+        [taken] = ask(one._replace(execution_id=execution_id), 10)
+    assert taken == (0, 5.0)
+
+
+def _taker(asked: Available, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.executions.rate_taker", str(asked.id), str(asked.rate), str(seconds)]
+    environment = {**os.environ, "REDIS_URL": django_settings.REDIS_URL, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _grants(takers: Sequence[subprocess.Popen[str]]) -> list[tuple[float, int]]:
+    """All at once: what each was granted, and when."""
+    for taker in takers:
+        assert taker.stdout is not None and taker.stdout.readline() == "ready\n"
+    for taker in takers:
+        assert taker.stdin is not None
+        taker.stdin.write("go\n")
+        taker.stdin.flush()
+    lines = [line for taker in takers for line in taker.communicate(timeout=60)[0].splitlines()]
+    assert not any(taker.returncode for taker in takers)
+    return sorted((float(at), int(tokens)) for at, tokens in map(str.split, lines))
+
+
+def test_all_processes_together_never_get_more_than_the_rate_and_one_burst() -> None:
+    """In any window: the rate times its length, and a second's burst."""
+    asked = provider(200)
+    grants = _grants([_taker(asked, 2.5) for _ in range(3)])
+    assert len(grants) > 3
+    for first, (begins, _) in enumerate(grants):
+        total = 0
+        for at, tokens in grants[first:]:
+            total += tokens
+            # A grant is noted with the time before it was asked for: it came up to a moment later.
+            assert total <= 200 * (at - begins) + 200 * 1.25
+
+
+def test_a_flush_empties_the_buckets(valkey: redis.Redis) -> None:
+    asked = provider(1000)
+    fill(valkey, asked)
+    assert granted(asked, 10) == [10]
+    valkey.delete(bucket_key(asked.id, "provider"))
+    assert granted(asked, 10) == [0]
+
+
+def test_a_throttling_answer_halves_the_rate_for_everybody(valkey: redis.Redis) -> None:
+    asked = provider(1000)
+    assert slow(asked, 400) == pytest.approx(200)
+    fill(valkey, asked)
+    assert 190 <= granted(asked, 1000)[0] <= 205
+
+
+def test_answers_to_what_was_under_way_do_not_halve_it_again(valkey: redis.Redis) -> None:
+    asked = provider(1000)
+    slow(asked, 1000)
+    assert slow(asked, 1000) is None
+    long_ago(valkey, asked, 3)
+    assert 250 <= (slow(asked, 1000) or 0) <= 280
+
+
+def test_it_grows_slowly_back_to_the_rate_that_is_configured(valkey: redis.Redis) -> None:
+    asked = provider(100)
+    slow(asked, 100)
+    long_ago(valkey, asked, 30)
+    assert read_slowed(asked.id)[WHOLE] == pytest.approx(75, abs=1)
+    long_ago(valkey, asked, 40)
+    assert read_slowed(asked.id) == {}
+
+
+def test_it_never_falls_below_the_floor(valkey: redis.Redis) -> None:
+    asked = provider()
+    for _ in range(5):
+        slow(asked, 1.0)
+        long_ago(valkey, asked, 2.1)
+    assert read_slowed(asked.id)[WHOLE] == pytest.approx(FLOOR_PER_SECOND, abs=0.05)
+
+
+def test_a_provider_without_a_rate_gets_one_by_being_throttled(valkey: redis.Redis) -> None:
+    asked = provider()
+    slow(asked, 80)
+    fill(valkey, asked)
+    assert granted(asked, 500) == [40]
+
+
+def test_retry_after_is_waited_for(valkey: redis.Redis) -> None:
+    asked = provider(1000)
+    fill(valkey, asked)
+    slow(asked, 1000, pause=20)
+    [taken] = ask(asked, 10)
+    assert taken.granted == 0 and 19 <= taken.wait <= 21
+
+
+def test_a_domain_that_throttles_slows_down_nobody_else(valkey: redis.Redis) -> None:
+    asked = provider()
+    slow(asked, 100, "slow.test")
+    fill(valkey, asked, "domain:slow.test")
+    assert granted(asked, 500, domain="slow.test") == [50]
+    assert granted(asked, 500, domain="fast.test") == [500]
+    assert granted(asked, 500) == [500]
+
+
+def test_each_domain_grants_for_itself_and_those_without_a_rate_are_not_asked(valkey: redis.Redis) -> None:
+    asked = provider(domain_rates={"one.test": 10, "two.test": 100})
+    fill(valkey, asked, "domain:one.test")
+    fill(valkey, asked, "domain:two.test")
+
+    async def take() -> dict[str, Taken]:
+        way = Rates()
+        try:
+            return await way.take_of_domains(asked, {"one.test": 30, "two.test": 30, "three.test": 30})
+        finally:
+            await way.close()
+
+    assert asyncio.run(take()) == {"one.test": (10, 2.0), "two.test": (30, 0.5)}
+
+
+def test_a_rate_for_all_other_domains(valkey: redis.Redis) -> None:
+    asked = provider(domain_rates={"one.test": 10, "*": 3})
+    fill(valkey, asked, "domain:other.test")
+    assert granted(asked, 30, domain="other.test") == [3]
+
+
+@pytest.fixture
+def silent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """Nothing answers where Valkey should be; the process's clock stands still."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(Rates, "_silent_until", 0.0)
-    assert 0 < asyncio.run(take_after_a_while(provider(10_000, processes=4), 10_000)) <= 2500
-    monkeypatch.setattr(Rates, "_silent_until", 0.0)
+    now = [time.monotonic()]
+    monkeypatch.setattr("executions.delivery.rates.time.monotonic", lambda: now[0])
+    yield now
+    Rates._silent_until = 0.0
 
 
-def test_a_bucket_holds_no_more_than_a_second_of_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_valkey_is_silent_each_process_takes_its_share_at_most(silent: list[float]) -> None:
+    asked = provider(1000, processes=4, domain_rates={"slow.test": 40})
+    way = Rates()
+
+    async def take(want: int, domain: str | None = None) -> int:
+        return (await way.take(asked, want, domain=domain)).granted
+
+    async def all_of_them() -> list[int]:
+        found = [await take(100), await take(100, "slow.test")]
+        silent[0] += 60
+        found += [await take(100, "slow.test"), await take(1000), await take(1)]
+        await way.close()
+        return found
+
+    assert asyncio.run(all_of_them()) == [0, 0, 10, 240, 0]
+
+
+def test_where_valkey_is_silent_what_a_process_knows_still_holds(silent: list[float]) -> None:
+    asked = provider(processes=2)
+    way = Rates()
+
+    async def learn() -> list[float | None]:
+        found: list[float | None] = [await way.slow(asked, too_fast=100)]
+        await way.take(asked, 100)
+        silent[0] += 60
+        found.append((await way.take(asked, 100)).granted)
+        await way.close()
+        return found
+
+    assert asyncio.run(learn()) == [50, 25]
+
+
+def test_a_local_bucket_holds_no_more_than_a_second_of_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     bucket = _LocalBucket()
-    assert bucket.take(10, 5) == (0, 0.1)
+    assert bucket.fill(10) == 0
     now[0] += 60
-    assert bucket.take(10, 50)[0] == 10
+    assert bucket.fill(10) == 10
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_execution_takes_the_time_that_its_providers_rate_gives_it(workspace: Workspace) -> None:
-    Provider.objects.filter(workspace=workspace).update(rate_per_second=20)
-    make_contacts(workspace, 30)
-    execution = deliver(make_execution(workspace))
-    assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 30})
-    assert execution.started_at and execution.finished_at
-    assert (execution.finished_at - execution.started_at).total_seconds() > 1
+def test_the_slowness_of_a_provider_in_words() -> None:
+    assert in_words({}) == ""
+    assert in_words({"b.test": 0.5, WHOLE: 12.34, "a.test": 3}) == "to 12.3/s, a.test to 3/s, b.test to 0.5/s"

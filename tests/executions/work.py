@@ -1,5 +1,8 @@
 """Works an execution off in this process, as the tasks would."""
 
+import redis
+from django.conf import settings
+
 from executions.delivery import draining, lanes, planning, sweeping
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.planning import Planned
@@ -26,8 +29,18 @@ def deliver(execution: Execution) -> Execution:
 
 
 def make_due(execution: Execution) -> None:
-    """Whatever is parked need not wait any longer."""
+    """Whatever is parked need not wait any longer, nor for a provider that asked us to be slower."""
     Batch.objects.filter(execution=execution).update(not_before="2020-01-01T00:00:00Z")
+    Execution.objects.filter(pk=execution.pk).update(paced_until=None)
+    forget_rates()
+
+
+def forget_rates() -> None:
+    """What buckets hold, and what throttling answers have taught."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    for key in client.scan_iter("volley:rate:*"):
+        client.delete(key)
+    client.close()
 
 
 def sweep_all() -> None:
