@@ -7,26 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.sql import SQL, Composable, Literal
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from audiences.sources import source_condition
 from common.channels import APP_TYPES
+from executions.delivery.retried import Retried
 from executions.states import SkipReason
 
 GREATEST_ID = 2**63 - 1
+_FALSE = SQL("false")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What decides who is a recipient. `app_ids` restrict push and webpush; other types have no apps."""
+    """What decides who is a recipient. `app_ids` restrict push and webpush; other types have no apps.
+
+    A retry's recipients are those of the ledger, whatever other addresses their contacts have.
+    """
 
     workspace_id: int
     execution_id: int | None
     type: str
     app_ids: tuple[str, ...]
     audience: Mapping[str, Any]
+    retried: Retried | None = None
 
     def condition(self, alias: str, *, bounds: tuple[int, int] | None = None) -> Composable:
+        if self.retried is not None:
+            return self.retried.condition(Identifier(alias))
         return source_condition(
             workspace_id=self.workspace_id,
             execution_id=self.execution_id,
@@ -41,50 +49,85 @@ def contacts_sql(scope: Scope, *, after: int = 0, until: int | None = None, limi
     upper = SQL("") if until is None else SQL(" AND c.id <= {}").format(Literal(until))
     bounds = (after, GREATEST_ID if until is None else until)
     count = SQL("") if limit is None else SQL(" LIMIT {}").format(Literal(limit))
+    if scope.retried is not None:
+        where = SQL("d.contact_id > {} AND d.contact_id <= {}").format(*map(Literal, bounds))
+        found = scope.retried.recipients(where=where)
+        return SQL("SELECT DISTINCT r.contact_id AS id FROM {} r ORDER BY r.contact_id{}").format(found, count)
     return SQL("SELECT c.id FROM audiences_contact c WHERE {} AND c.id > {}{} ORDER BY c.id{}").format(
         scope.condition("c", bounds=bounds), Literal(after), upper, count
     )
 
 
-def recipients_sql(
-    scope: Scope, contacts: Composable, *, until: int | None = None, one_by_one: bool = False
-) -> Composable:
+def recipients_sql(scope: Scope, contacts: Composable, *, until: int | None = None) -> Composable:
     """`SELECT contact_id, address_id, reason` for every recipient among `contacts` (a SELECT of ids).
 
     `reason` is the first skip reason that applies, NULL for whoever is to be sent to. Of equal addresses the
     contact with the lowest id in the whole audience (up to `until`) keeps it, be it in `contacts` or not.
-    `one_by_one` looks each contact's addresses up by index, however few of the workspace's contacts are given and
-    however far apart: PostgreSQL, which can't know, would read everybody's.
+    """
+    return SQL(
+        "SELECT contact_id, address_id, CASE WHEN reason IS NOT NULL THEN reason {} END AS reason FROM ({}) a"
+    ).format(_duplicate(scope, until), candidates_sql(scope, contacts))
+
+
+def candidates_sql(
+    scope: Scope,
+    contacts: Composable,
+    *,
+    fresh: Composable = _FALSE,
+    within: tuple[int, int] | None = None,
+    one_by_one: bool = False,
+    few_suppressions: bool = False,
+) -> Composable:
+    """`SELECT contact_id, address_id, value, reason, fresh` for every recipient among `contacts` (a SELECT of ids).
+
+    `reason` as in `recipients_sql`, but nobody is a duplicate yet; `fresh` is a condition on the address `a`.
+    PostgreSQL can't know how many contacts there are, so it is told what to read: every address of contacts with
+    within[0] < id ≤ within[1], or, `one_by_one`, those of each contact, however far they are apart.
     """
     return SQL("""
-        SELECT p.id AS contact_id, coalesce(a.id, 0) AS address_id, CASE
-            WHEN a.id IS NULL THEN {unreachable}
+        SELECT p.id AS contact_id, {address} AS address_id, a.value, CASE
+            WHEN a.id IS NULL THEN {missing}
             WHEN a.state <> 'active' THEN {invalid}
-            WHEN EXISTS (SELECT FROM audiences_suppression s WHERE s.workspace_id = {workspace}
-                AND s.type = {type} AND s.value = a.value) THEN {suppressed}
-            WHEN a.consent <> 'subscribed' THEN {unsubscribed}
-            {duplicate}
-            END AS reason
-        FROM ({contacts}) p
-        LEFT JOIN {addresses}
+            WHEN s.value IS NOT NULL THEN {suppressed}
+            WHEN a.consent <> 'subscribed' THEN {unsubscribed} END AS reason, {fresh} AS fresh
+        FROM ({contacts}) p LEFT JOIN {addresses} LEFT JOIN {suppressions}
     """).format(
-        unreachable=Literal(SkipReason.UNREACHABLE.value),
+        address=SQL("coalesce(a.id, 0)") if scope.retried is None else SQL("f.address_id"),
+        missing=Literal((SkipReason.UNREACHABLE if scope.retried is None else SkipReason.DELETED).value),
         invalid=Literal(SkipReason.INVALID_ADDRESS.value),
         suppressed=Literal(SkipReason.SUPPRESSED.value),
         unsubscribed=Literal(SkipReason.UNSUBSCRIBED.value),
-        duplicate=_duplicate(scope, until),
-        workspace=Literal(scope.workspace_id),
-        type=Literal(scope.type),
+        fresh=fresh,
         contacts=contacts,
-        addresses=_addresses(scope, one_by_one=one_by_one),
+        addresses=_addresses(scope, within=within, one_by_one=one_by_one),
+        suppressions=_suppressions(scope, few=few_suppressions),
     )
 
 
-def _addresses(scope: Scope, *, one_by_one: bool) -> Composable:
+def _addresses(scope: Scope, *, within: tuple[int, int] | None, one_by_one: bool) -> Composable:
+    if scope.retried is not None:
+        found = scope.retried.recipients(where=SQL("d.contact_id = p.id"))
+        return SQL(
+            "LATERAL {} f ON TRUE LEFT JOIN audiences_address a ON a.id = f.address_id AND a.contact_id = p.id"
+        ).format(found)
     wanted = SQL("a.contact_id = p.id AND a.type = {}{}").format(Literal(scope.type), _apps(scope))
-    if not one_by_one:
+    if one_by_one:
+        return SQL("LATERAL (SELECT a.*, a.xmin FROM audiences_address a WHERE {} OFFSET 0) a ON TRUE").format(wanted)
+    if within is None:
         return SQL("audiences_address a ON {}").format(wanted)
-    return SQL("LATERAL (SELECT a.* FROM audiences_address a WHERE {} OFFSET 0) a ON TRUE").format(wanted)
+    return SQL("audiences_address a ON {} AND a.contact_id > {} AND a.contact_id <= {}").format(
+        wanted, *map(Literal, within)
+    )
+
+
+def _suppressions(scope: Scope, *, few: bool) -> Composable:
+    """A few are hashed for all recipients; many are looked up for each, or every page would hash them all."""
+    this = SQL("s.workspace_id = {} AND s.type = {} AND s.value = a.value").format(
+        Literal(scope.workspace_id), Literal(scope.type)
+    )
+    if few:
+        return SQL("audiences_suppression s ON {}").format(this)
+    return SQL("LATERAL (SELECT s.value FROM audiences_suppression s WHERE {} OFFSET 0) s ON TRUE").format(this)
 
 
 def _apps(scope: Scope) -> Composable:
@@ -101,7 +144,7 @@ def _duplicate(scope: Scope, until: int | None) -> Composable:
         return SQL("")
     upper = SQL("") if until is None else SQL(" AND o.id <= {}").format(Literal(until))
     return SQL("""
-            WHEN EXISTS (SELECT FROM audiences_address d JOIN audiences_contact o ON o.id = d.contact_id
+        WHEN EXISTS (SELECT FROM audiences_address d JOIN audiences_contact o ON o.id = d.contact_id
                 WHERE d.workspace_id = {workspace} AND d.type = {type} AND d.value = a.value
                 AND d.contact_id < a.contact_id AND d.state = 'active' AND d.consent = 'subscribed'
                 AND {condition}{upper}) THEN {reason}

@@ -13,15 +13,18 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from psycopg.sql import SQL, Composable, Literal
 
+from audiences.models import Suppression
 from executions.delivery.batches import BATCH_SIZE
-from executions.delivery.classify import Scope, contacts_sql, recipients_sql
+from executions.delivery.classify import Scope, contacts_sql
 from executions.delivery.freezing import freeze_for_planner
 from executions.delivery.leases import LET_GO_IF_SILENT, expired, lease_end
+from executions.delivery.page import Page, page_sql
 from executions.delivery.partitions import ensure_partition
+from executions.delivery.retried import retried_before
+from executions.delivery.shared_addresses import Frozen, forget, freeze
 from executions.models import Execution
-from executions.states import BatchState, Outcome
 
-PAGE_CONTACTS = 20_000
+PAGE_CONTACTS = 50_000
 TURN_SECONDS = 5.0
 
 
@@ -31,7 +34,7 @@ class Planned(enum.Enum):
     NOT_OURS = "not ours"  # another planner has it, or it is not to be planned now
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     """A planner's hold on an execution. `until` is the greatest contact id when planning began."""
 
@@ -40,6 +43,9 @@ class _Plan:
     launched_on: date
     scope: Scope
     until: int
+    cursor: int
+    frozen: Frozen | None
+    few_suppressions: bool
 
 
 def plan(execution_id: int) -> Planned:
@@ -69,7 +75,7 @@ def _acquire(execution_id: int) -> _Plan | None:
                     (SELECT max(id) FROM audiences_contact c WHERE c.workspace_id = e.workspace_id), 0)
             WHERE id = {id} AND state IN ('planning', 'cancelling') AND size IS NULL
                 AND (plan_token IS NULL OR {expired})
-            RETURNING launched_on, plan_until
+            RETURNING launched_on, plan_until, plan_cursor, plan_horizon, plan_probes
             """).format(
                 token=Literal(token),
                 lease_end=lease_end(),
@@ -80,8 +86,16 @@ def _acquire(execution_id: int) -> _Plan | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    execution = Execution.objects.only("workspace_id", "type", "app_ids", "audience").get(pk=execution_id)
-    return _Plan(execution_id, token, row[0], scope_of(execution), row[1])
+    execution = Execution.objects.only("workspace_id", "type", "app_ids", "audience", "retry_of").get(pk=execution_id)
+    launched_on, until, after, horizon, probes = row
+    frozen = None if horizon is None else Frozen(horizon, probes)
+    scope = scope_of(execution)
+    return _Plan(execution_id, token, launched_on, scope, until, after, frozen, _has_few_suppressions(scope))
+
+
+def _has_few_suppressions(scope: Scope) -> bool:
+    suppressions = Suppression.objects.filter(workspace_id=scope.workspace_id, type=scope.type)
+    return suppressions[: PAGE_CONTACTS + 1].count() <= PAGE_CONTACTS
 
 
 def scope_of(execution: Execution) -> Scope:
@@ -91,94 +105,75 @@ def scope_of(execution: Execution) -> Scope:
         type=execution.type,
         app_ids=tuple(execution.app_ids),
         audience=execution.audience,
+        retried=retried_before(execution),
     )
 
 
 def _plan_page(held: _Plan) -> bool | None:
     """One page in one transaction: True when there may be more, False after the last, None when the lease is lost."""
+    page = _next_page(held)
+    more = page.contacts == PAGE_CONTACTS
+    if more and held.frozen is None:
+        held.frozen = freeze(held.scope, contacts_sql(held.scope, until=held.until))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LET_GO_IF_SILENT)
+        cursor.execute(_SETTINGS)
         cursor.execute(
             SQL("""
-            UPDATE executions_execution SET plan_lease_until = {lease_end}
-            WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
-            RETURNING plan_cursor
-            """).format(lease_end=lease_end(), id=Literal(held.execution_id), token=Literal(held.token))
+            UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}
+            WHERE id = {id} AND plan_token = {token} AND plan_cursor = {after}
+                AND state IN ('planning', 'cancelling') AND size IS NULL
+            """).format(
+                lease_end=lease_end(),
+                last=Literal(page.last),
+                after=Literal(page.after),
+                id=Literal(held.execution_id),
+                token=Literal(held.token),
+            )
         )
-        row = cursor.fetchone()
-        if row is None:
+        if not cursor.rowcount:
             return None
-        cursor.execute(_page_sql(held, after=row[0]))
-        contacts, last, skips = cursor.fetchone()
-        if not contacts:
-            return False
-        cursor.execute(_progress_sql(held, last, skips))
-        return bool(contacts == PAGE_CONTACTS)
+        if page.contacts:
+            cursor.execute(_page_sql(held, page))
+            cursor.execute(_SKIPS, [cursor.fetchone()[0], held.execution_id])
+    held.cursor = page.last
+    return more
 
 
-def _page_sql(held: _Plan, *, after: int) -> Composable:
-    """Answers (contacts on the page, the last one's id, skip reason to count as JSON text)."""
-    contacts = contacts_sql(held.scope, after=after, until=held.until, limit=PAGE_CONTACTS)
-    return SQL("""
-        WITH page AS MATERIALIZED ({contacts}),
-        classified AS MATERIALIZED ({recipients}),
-        ruled_out AS (
-            INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
-                outcome, attempts, recorded_at, reason)
-            SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
-                clock_timestamp(), reason
-            FROM classified WHERE reason IS NOT NULL
-        ),
-        numbered AS (
-            SELECT contact_id, address_id, (row_number() OVER (ORDER BY contact_id, address_id) - 1) / {size} AS n
-            FROM classified WHERE reason IS NULL
-        ),
-        batches AS MATERIALIZED (
-            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id, n, contact_ids, address_ids FROM (
-                SELECT n, array_agg(contact_id ORDER BY contact_id, address_id) AS contact_ids,
-                    array_agg(address_id ORDER BY contact_id, address_id) AS address_ids
-                FROM numbered GROUP BY n ORDER BY n) grouped
-        ),
-        hot AS (
-            INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
-                crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
-            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), clock_timestamp(), 'ready', 0,
-                0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
-        ),
-        arrays AS (
-            INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
-            SELECT id, contact_ids, address_ids FROM batches
-        )
-        SELECT count(*), max(id), coalesce((SELECT jsonb_object_agg(reason, n) FROM (
-            SELECT reason, count(*) AS n FROM classified WHERE reason IS NOT NULL GROUP BY reason) r), '{{}}')
-        FROM page
-    """).format(
-        contacts=contacts,
-        recipients=recipients_sql(held.scope, SQL("SELECT id FROM page"), until=held.until, one_by_one=True),
-        launched_on=Literal(held.launched_on),
-        execution=Literal(held.execution_id),
-        workspace=Literal(held.scope.workspace_id),
-        skipped=Literal(Outcome.SKIPPED.value),
-        open=Literal(BatchState.OPEN.value),
-        size=Literal(BATCH_SIZE),
+def _next_page(held: _Plan) -> Page:
+    """Its contacts are counted only: whom it holds is asked again in the transaction that plans them."""
+    contacts = contacts_sql(held.scope, after=held.cursor, until=held.until, limit=PAGE_CONTACTS)
+    with connection.cursor() as cursor:
+        cursor.execute(SQL("SELECT count(*), max(id) FROM ({}) c").format(contacts))
+        count, last = cursor.fetchone()
+    return Page(held.cursor, last or held.cursor, count)
+
+
+def _page_sql(held: _Plan, page: Page) -> Composable:
+    return page_sql(
+        held.scope,
+        page,
+        launched_on=held.launched_on,
+        frozen=held.frozen,
+        few_suppressions=held.few_suppressions,
+        batch_size=BATCH_SIZE,
     )
 
 
-def _progress_sql(held: _Plan, last: int, skips: str) -> Composable:
-    return SQL("""
-        UPDATE executions_execution SET plan_cursor = {last}, planned_skips = (
-            SELECT coalesce(jsonb_object_agg(reason, n), '{{}}') FROM (
-                SELECT key AS reason, sum(value::bigint) AS n
-                FROM (SELECT * FROM jsonb_each_text(planned_skips)
-                    UNION ALL SELECT * FROM jsonb_each_text({skips}::jsonb)) every
-                GROUP BY key) summed)
-        WHERE id = {id}
-    """).format(last=Literal(last), skips=Literal(skips), id=Literal(held.execution_id))
+# Of the page's transaction only: its recipients fit into memory, and compiling the statement takes longer than it.
+_SETTINGS = f"{LET_GO_IF_SILENT}; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
+_SKIPS = """
+    UPDATE executions_execution SET planned_skips = (
+        SELECT coalesce(jsonb_object_agg(reason, n), '{}') FROM (
+            SELECT key AS reason, sum(value::bigint) AS n
+            FROM (SELECT * FROM jsonb_each_text(planned_skips) UNION ALL SELECT * FROM jsonb_each_text(%s::jsonb)) every
+            GROUP BY key) summed)
+    WHERE id = %s
+"""
 
 
 def _complete(held: _Plan) -> bool:
     """Nothing has been delivered yet, so the batches hold everyone who was not ruled out."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             SQL("""
             UPDATE executions_execution e SET state = CASE state WHEN 'planning' THEN 'running' ELSE state END,
@@ -188,7 +183,10 @@ def _complete(held: _Plan) -> bool:
             WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
             """).format(id=Literal(held.execution_id), token=Literal(held.token))
         )
-        return bool(cursor.rowcount)
+        done = bool(cursor.rowcount)
+        if done and held.frozen is not None:
+            forget(held.execution_id)
+        return done
 
 
 def _not_ours(held: _Plan) -> Planned:

@@ -1,0 +1,186 @@
+"""One page of a plan as one statement: its contacts' recipients classified, in batches or in the ledger."""
+
+from datetime import date
+from typing import NamedTuple
+
+from psycopg.sql import SQL, Composable, Literal
+
+from common.channels import APP_TYPES
+from executions.delivery.batches import BATCH_SIZE
+from executions.delivery.classify import Scope, candidates_sql, contacts_sql
+from executions.delivery.shared_addresses import Frozen
+from executions.states import BatchState, Outcome, SkipReason
+
+# Contacts as far apart as this, on average, are looked up one by one: between them lie others' addresses.
+SPARSE = 8
+
+
+class Page(NamedTuple):
+    """The audience's contacts with after < id ≤ last: so many when they were counted."""
+
+    after: int
+    last: int
+    contacts: int
+
+    @property
+    def sparse(self) -> bool:
+        return self.last - self.after > self.contacts * SPARSE
+
+
+def page_sql(
+    scope: Scope,
+    page: Page,
+    *,
+    launched_on: date,
+    frozen: Frozen | None,
+    few_suppressions: bool,
+    batch_size: int = BATCH_SIZE,
+) -> Composable:
+    """Answers the page's skips: reason to count. `frozen` is None where the audience has no other page."""
+    return SQL("""
+        WITH found AS MATERIALIZED ({candidates}),
+        {contested},
+        classified AS MATERIALIZED (
+            SELECT f.contact_id, f.address_id, coalesce(f.reason, d.reason) AS reason
+            FROM found f LEFT JOIN duplicates d ON d.address_id = f.address_id AND d.contact_id = f.contact_id
+        ),
+        ruled_out AS (
+            INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
+                outcome, attempts, recorded_at, reason)
+            SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
+                clock_timestamp(), reason
+            FROM classified WHERE reason IS NOT NULL
+        ),
+        sendable AS (
+            SELECT count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
+            FROM (SELECT contact_id, address_id FROM classified WHERE reason IS NULL ORDER BY contact_id, address_id) o
+        ),
+        batches AS MATERIALIZED (
+            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id,
+                contact_ids[first:first + {size} - 1] AS contact_ids,
+                address_ids[first:first + {size} - 1] AS address_ids
+            FROM sendable, generate_series(1, n, {size}) first
+        ),
+        hot AS (
+            INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
+                crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
+            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), clock_timestamp(), 'ready', 0,
+                0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
+        ),
+        arrays AS (
+            INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
+            SELECT id, contact_ids, address_ids FROM batches
+        )
+        SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
+            SELECT reason, count(*) AS n FROM classified WHERE reason IS NOT NULL GROUP BY reason) r
+    """).format(
+        candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions),
+        contested=_contested(scope, page, frozen),
+        launched_on=Literal(launched_on),
+        execution=Literal(scope.execution_id),
+        workspace=Literal(scope.workspace_id),
+        skipped=Literal(Outcome.SKIPPED.value),
+        open=Literal(BatchState.OPEN.value),
+        size=Literal(batch_size),
+    )
+
+
+def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool) -> Composable:
+    bounds = (page.after, page.last)
+    return candidates_sql(
+        scope,
+        contacts_sql(scope, after=page.after, until=page.last),
+        fresh=_fresh(frozen),
+        within=None if page.sparse else bounds,
+        one_by_one=page.sparse,
+        few_suppressions=few_suppressions,
+    )
+
+
+def _fresh(frozen: Frozen | None) -> Composable:
+    """Written by a transaction that the frozen snapshot may not have seen. (`age` is the distance from our own.)"""
+    if frozen is None:
+        return SQL("false")
+    return SQL("age(a.xmin) <= (SELECT least(pg_current_xact_id()::text::bigint - {}, 2147483647)::integer)").format(
+        Literal(frozen.horizon)
+    )
+
+
+def _contested(scope: Scope, page: Page, frozen: Frozen | None) -> Composable:
+    """Ends with `duplicates`: contact_id, address_id, reason. Tokens are unique by app already."""
+    if scope.type in APP_TYPES:
+        return SQL("duplicates AS (SELECT 0::bigint AS contact_id, 0::bigint AS address_id, '' AS reason WHERE false)")
+    return SQL("{suspects}, {earlier}, duplicates AS MATERIALIZED ({duplicates}){taken}").format(
+        suspects=_suspects(scope, frozen),
+        earlier=_planned_earlier(scope, page, frozen),
+        duplicates=_DUPLICATES.format(reason=Literal(SkipReason.DUPLICATE_ADDRESS.value)),
+        taken=SQL("") if frozen is None else _TAKE.format(execution=Literal(scope.execution_id)),
+    )
+
+
+def _suspects(scope: Scope, frozen: Frozen | None) -> Composable:
+    """Recipients that may not be the only ones with their address, and whether a page before has given it away."""
+    if frozen is None:
+        return SQL("""
+            suspects AS MATERIALIZED (
+                SELECT contact_id, address_id, value, false AS taken, false AS fresh FROM found
+                WHERE reason IS NULL AND value IN (
+                    SELECT value FROM found WHERE reason IS NULL GROUP BY value HAVING count(*) > 1))
+        """)
+    return SQL("""
+        suspects AS MATERIALIZED (
+            SELECT f.contact_id, f.address_id, f.value, t.taken IS TRUE AS taken, f.fresh AND t.value IS NULL AS fresh
+            FROM found f LEFT JOIN executions_sharedaddress t ON t.execution_id = {execution} AND t.value = f.value
+            WHERE f.reason IS NULL AND (t.value IS NOT NULL OR {shared}))
+    """).format(execution=Literal(scope.execution_id), shared=_probed(scope) if frozen.probes else SQL(_AS_FRESH))
+
+
+# A fresh row's address makes its older holders on the page suspect too.
+_AS_FRESH = "f.value IN (SELECT value FROM found WHERE fresh AND reason IS NULL)"
+
+
+def _probed(scope: Scope) -> Composable:
+    return SQL("""
+        EXISTS (SELECT FROM audiences_address o WHERE o.workspace_id = {} AND o.type = {} AND o.value = f.value
+            AND o.contact_id <> f.contact_id)
+    """).format(Literal(scope.workspace_id), Literal(scope.type))
+
+
+def _planned_earlier(scope: Scope, page: Page, frozen: Frozen | None) -> Composable:
+    """Addresses that were not shared when a page before planned them, and have a fresh second holder on this one."""
+    if frozen is None:
+        return SQL("planned_earlier AS (SELECT ''::text AS value WHERE false)")
+    return SQL("""
+        holders AS MATERIALIZED (
+            SELECT s.value, o.id FROM suspects s JOIN audiences_address o ON o.workspace_id = {workspace}
+                AND o.type = {type} AND o.value = s.value AND o.contact_id <= {after}
+            WHERE s.fresh
+        ),
+        planned_earlier AS MATERIALIZED (
+            SELECT DISTINCT h.value FROM holders h JOIN (
+                SELECT unnest(r.address_ids) AS id FROM executions_batch b
+                JOIN executions_batchrecipients r ON r.batch_id = b.id
+                WHERE b.execution_id = {execution} AND EXISTS (SELECT FROM holders)) planned ON planned.id = h.id
+        )
+    """).format(
+        workspace=Literal(scope.workspace_id),
+        type=Literal(scope.type),
+        after=Literal(page.after),
+        execution=Literal(scope.execution_id),
+    )
+
+
+_DUPLICATES = SQL("""
+    SELECT contact_id, address_id, {reason} AS reason FROM (
+        SELECT contact_id, address_id, value, taken,
+            row_number() OVER (PARTITION BY value ORDER BY contact_id, address_id) AS place FROM suspects) s
+    WHERE taken OR place > 1 OR value IN (SELECT value FROM planned_earlier)
+""")
+_TAKE = SQL(""",
+    given_away AS (
+        INSERT INTO executions_sharedaddress (execution_id, value, taken)
+        SELECT {execution}, value, true FROM suspects s WHERE NOT taken AND NOT EXISTS (
+            SELECT FROM duplicates d WHERE d.contact_id = s.contact_id AND d.address_id = s.address_id)
+        ON CONFLICT (execution_id, value) DO UPDATE SET taken = true
+    )
+""")
