@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from audiences.events.models import AnonymousIdentity as AnonymousIdentity
 from audiences.events.models import Event as Event
 from audiences.events.models import EventSource as EventSource
 from common.authorship import Authored

@@ -1,11 +1,15 @@
 from audiences.contacts_api import ContactViewSet
 from audiences.events.api import EventViewSet
+from audiences.events.sdk.views import project_settings, routes
 from audiences.lists_api import ListViewSet
+from audiences.segments.urls import urlpatterns as segments
 from audiences.suppressions_api import SuppressionViewSet
 from audiences.uploads_api import UploadViewSet
 from common.routing import either
 
 urlpatterns = [
+    *routes(),
+    *either("v1/projects/<str:write_key>/settings", project_settings, name="sdk_settings"),
     *either("api/v1/contacts", ContactViewSet.as_view({"get": "list", "post": "create"}), name="api_contacts"),
     *either(
         "api/v1/contacts/<id:contact_id>",
@@ -37,4 +41,5 @@ urlpatterns = [
     *either(
         "api/v1/uploads/<id:upload_id>/rejected", UploadViewSet.as_view({"get": "rejected"}), name="api_upload_rejected"
     ),
+    *segments,
 ]

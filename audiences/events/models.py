@@ -1,4 +1,7 @@
 from django.db import models
+from django.db.models.functions import Now
+
+from workspaces.models import Workspace
 
 
 class EventSource(models.TextChoices):
@@ -42,3 +45,15 @@ class Event(models.Model):
     class Meta:
         managed = False
         db_table = "audiences_event"
+
+
+class AnonymousIdentity(models.Model):
+    """Who an SDK's anonymous id turned out to be, by an identify or an alias: the last one to say so counts."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    anonymous_id = models.CharField(max_length=255)
+    contact = models.ForeignKey("audiences.Contact", on_delete=models.CASCADE, related_name="anonymous_identities")
+    linked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "anonymous_id"], name="anonymous_id_once")]

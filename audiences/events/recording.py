@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -46,7 +47,7 @@ def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> C
         return ()
     month = month_of(now.astimezone(UTC))
     _ensure(month)
-    written = {
+    written: dict[str, Any] = {
         "workspace_id": workspace_id,
         "month": month,
         "now": now,

@@ -1,0 +1,151 @@
+"""Takes a request of an SDK in: people, links, events, in one transaction. What it answers 200 to is committed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audiences.bad_value import BadValue
+from audiences.events.persons import PersonRow, resolve
+from audiences.events.recording import database_now, record
+from audiences.events.sdk import links
+from audiences.events.sdk.message import Arrival, Message, parse_message
+from audiences.events.sdk.person import Told, told_by
+from audiences.upsert import Rejection, upsert_contacts
+from workspaces.models import App
+
+MAX_MESSAGES = 10_000
+
+
+@dataclass(slots=True)
+class Accepted:
+    """`rejected` also names messages whose event is kept, while a part of what they say of a person is not."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Batch:
+    app: App
+    now: datetime
+    messages: list[Message]
+    rejected: list[Rejection]
+    contacts: dict[int, int] = field(default_factory=dict)
+
+    def refuse(self, index: int, error: BadValue) -> None:
+        self.rejected.append(Rejection(index, error.field, error.code, error.message))
+
+
+@transaction.atomic
+def accept_messages(
+    *, app: App, messages: Sequence[Any], kind: str | None = None, sent_at: object = None, context: object = None
+) -> Accepted:
+    """`kind` where the address names it; in a batch each message says its own. Bad messages harm no others."""
+    now = database_now()
+    kept = timedelta(days=settings.EVENT_RETENTION_DAYS)
+    batch = _parse(app, messages, kind, Arrival(app.pk, now, kept, sent_at, context))
+    to_link = {anonymous_id for one in batch.messages if (anonymous_id := _linked_id(one)) is not None}
+    recorded = {one.anonymous_id for one in batch.messages if one.anonymous_id is not None and one.user_id is None}
+    links.lock(workspace_id=app.workspace_id, linked=to_link, recorded=recorded)
+    _write_people(batch)
+    _name_the_rest(batch)
+    _link(batch)
+    _name_the_anonymous(batch)
+    for one in batch.messages:
+        one.event.contact_id = batch.contacts.get(one.index)
+    new = record(workspace_id=app.workspace_id, events=[one.event for one in batch.messages], now=now)
+    batch.rejected.sort(key=lambda rejection: rejection.index)
+    return Accepted(len(new), len(batch.messages) - len(new), batch.rejected)
+
+
+def _parse(app: App, given: Sequence[Any], kind: str | None, arrival: Arrival) -> _Batch:
+    batch = _Batch(app, arrival.now, [], [])
+    for index, message in enumerate(given):
+        try:
+            batch.messages.append(parse_message(index, message, arrival, kind=kind))
+        except BadValue as error:
+            batch.refuse(index, error)
+    return batch
+
+
+def _linked_id(message: Message) -> str | None:
+    """The anonymous id that a message says the person of."""
+    if message.kind == "alias":
+        return message.previous_id
+    return message.anonymous_id if message.kind == "identify" else None
+
+
+def _write_people(batch: _Batch) -> None:
+    """What identify and group say of people, in their order."""
+    told = [(one, told_by(one, app_id=batch.app.app_id)) for one in batch.messages if one.kind in ("identify", "group")]
+    told = [(one, what) for one, what in told if what.names_somebody]
+    for one, what in told:
+        if what.left_out is not None:
+            batch.refuse(one.index, what.left_out)
+    if told:
+        report = upsert_contacts(
+            workspace_id=batch.app.workspace_id, rows=[what.row for _, what in told], field_prefix=""
+        )
+        for refused in report.rejected:
+            message = told[refused.index][0]
+            batch.refuse(message.index, BadValue(refused.code, refused.message, field="traits"))
+        for (one, _), contact_id in zip(told, report.contact_ids, strict=True):
+            if contact_id is not None:
+                batch.contacts[one.index] = contact_id
+        _unsubscribe(batch, told)
+
+
+def _unsubscribe(batch: _Batch, told: Sequence[tuple[Message, Told]]) -> None:
+    """Every address of the type: who turns email off means all of it."""
+    refusals = [
+        (batch.contacts[one.index], kind, one.event.at)
+        for one, what in told
+        if one.index in batch.contacts
+        for kind in sorted(what.unsubscribed)
+    ]
+    if refusals:
+        source = f"sdk {batch.app.app_id}"[:100]
+        with connection.cursor() as cursor:
+            cursor.execute(_UNSUBSCRIBE, [source, *map(list, zip(*refusals, strict=True))])
+
+
+def _name_the_rest(batch: _Batch) -> None:
+    """Everyone who is named by a user id, and not written yet."""
+    left = [one for one in batch.messages if one.user_id is not None and one.index not in batch.contacts]
+    persons = {user_id: PersonRow(user_id, {"external_id": user_id}) for one in left if (user_id := one.user_id)}
+    if not persons:
+        return
+    found = resolve(workspace_id=batch.app.workspace_id, persons=list(persons.values()), create_missing=True)
+    batch.contacts |= {one.index: found[one.user_id] for one in left if one.user_id in found}
+
+
+def _link(batch: _Batch) -> None:
+    """The last one to say so counts, as between requests."""
+    contacts = {
+        anonymous_id: batch.contacts[one.index]
+        for one in batch.messages
+        if one.index in batch.contacts and (anonymous_id := _linked_id(one)) is not None
+    }
+    links.link(workspace_id=batch.app.workspace_id, contacts=contacts)
+
+
+def _name_the_anonymous(batch: _Batch) -> None:
+    left = [one for one in batch.messages if one.index not in batch.contacts and one.anonymous_id is not None]
+    wanted = {one.anonymous_id for one in left if one.anonymous_id is not None}
+    found = links.known(workspace_id=batch.app.workspace_id, anonymous_ids=wanted)
+    batch.contacts |= {one.index: found[one.anonymous_id] for one in left if one.anonymous_id in found}
+
+
+_UNSUBSCRIBE = """
+UPDATE audiences_address a SET consent = 'unsubscribed', consent_source = %s, consent_at = one.at
+FROM (
+    SELECT contact_id, type, max(at) AS at
+    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS given(contact_id, type, at) GROUP BY contact_id, type
+) one
+WHERE a.contact_id = one.contact_id AND a.type = one.type AND a.consent <> 'unsubscribed'
+"""
