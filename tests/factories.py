@@ -13,7 +13,7 @@ from django.db import transaction
 
 from audiences.events.content import message_key
 from audiences.events.recording import NewEvent, database_now, record
-from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Suppression, Upload
+from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Segment, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
 from executions.models import Batch, BatchRecipients, Execution, FrequencyCap
@@ -164,6 +164,12 @@ def make_list(workspace: Workspace, contacts: Sequence[Contact] = (), **fields: 
         ListMembership(list=made, contact=contact, workspace_id=workspace.pk) for contact in contacts
     )
     return made
+
+
+def make_segment(workspace: Workspace, rule: dict[str, Any] | None = None, **fields: Any) -> Segment:
+    """Of everybody with a first name, unless `rule` says otherwise."""
+    named = {"type": "attribute", "name": "first_name", "value_type": "any", "operator": "exists"}
+    return Segment.objects.create(workspace=workspace, rule=rule or named, **{"name": f"segment {number()}", **fields})
 
 
 def make_event(contact: Contact, **fields: Any) -> Event:

@@ -30,7 +30,7 @@ from common.channels import Type
 
 Schema = dict[str, Any]
 
-SCHEMA_ID = "/api/v1/segments/schema"
+SCHEMA_ID = "/api/schema/segment-rule"
 _ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 _NUMBER: Schema = {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -32,6 +33,7 @@ class Preview:
 
     count: int
     sample: Sequence[Contact]
+    computed_at: datetime
 
 
 def segments_of(*, workspace_id: int, q: str | None = None) -> QuerySet[Segment]:
@@ -65,31 +67,39 @@ def _is_zone(name: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def count_segment(*, workspace_id: int, rule: Mapping[str, Any]) -> int:
+@dataclass(frozen=True, slots=True)
+class Count:
+    count: int
+    computed_at: datetime
+
+
+def count_segment(*, workspace_id: int, rule: Mapping[str, Any]) -> Count:
     """How many contacts fit a rule now. Raises `TooSlow`."""
-    condition = _condition(workspace_id, rule)
+    moment = moment_of(workspace_id)
+    condition = rule_sql(rule, workspace_id=workspace_id, moment=moment)
     with bounded() as cursor:
-        return _count(cursor, workspace_id, condition)
+        return Count(_count(cursor, workspace_id, condition), moment.now)
 
 
 def preview_segment(*, workspace_id: int, rule: Mapping[str, Any]) -> Preview:
     """Raises `TooSlow`."""
-    condition = _condition(workspace_id, rule)
+    moment = moment_of(workspace_id)
+    condition = rule_sql(rule, workspace_id=workspace_id, moment=moment)
     with bounded() as cursor:
         count = _count(cursor, workspace_id, condition)
-        if not count:
-            return Preview(0, [])
-        cursor.execute(
-            SQL("SELECT c.id FROM audiences_contact c WHERE c.workspace_id = {} AND {} LIMIT {}").format(
-                Literal(workspace_id), condition, Literal(SAMPLE)
-            )
+        ids = _some(cursor, workspace_id, condition) if count else []
+    sample = Contact.objects.filter(workspace_id=workspace_id, pk__in=ids).order_by("pk")
+    return Preview(count, list(sample), moment.now)
+
+
+def _some(cursor: Any, workspace_id: int, condition: Composable) -> list[int]:
+    """In no order: that would mean to find all of them again."""
+    cursor.execute(
+        SQL("SELECT c.id FROM audiences_contact c WHERE c.workspace_id = {} AND {} LIMIT {}").format(
+            Literal(workspace_id), condition, Literal(SAMPLE)
         )
-        ids = [row[0] for row in cursor.fetchall()]
-    return Preview(count, list(Contact.objects.filter(workspace_id=workspace_id, pk__in=ids).order_by("pk")))
-
-
-def _condition(workspace_id: int, rule: Mapping[str, Any]) -> Composable:
-    return rule_sql(rule, workspace_id=workspace_id, moment=moment_of(workspace_id))
+    )
+    return [row[0] for row in cursor.fetchall()]
 
 
 def _count(cursor: Any, workspace_id: int, condition: Composable) -> int:
@@ -107,9 +117,7 @@ def bounded() -> Iterator[Any]:
     Raises `TooSlow` after it."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'")
-            for setting in FOR_SETS:
-                cursor.execute(setting)
+            cursor.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'; {FOR_SETS}")
             yield cursor
             cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
     except OperationalError as error:
@@ -120,4 +128,4 @@ def bounded() -> Iterator[Any]:
 
 
 # What a statement over a whole workspace runs best with; of its transaction only.
-FOR_SETS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off")
+FOR_SETS = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"

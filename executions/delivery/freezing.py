@@ -58,9 +58,7 @@ def _freeze_once(scope: Scope, execution_id: int, token: UUID, until: int) -> bo
     """The row is written last: whoever comes meanwhile waits for no lock, and finds the lease."""
     moment = moment_of(scope.workspace_id)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = '{FREEZING_SECONDS}s'")
-        for setting in FOR_SETS:
-            cursor.execute(setting)
+        cursor.execute(f"SET LOCAL statement_timeout = '{FREEZING_SECONDS}s'; {FOR_SETS}")
         _freeze(cursor, scope, until, moment)
         cursor.execute(
             SQL("""

@@ -62,7 +62,7 @@ def test_another_workspaces_contacts_are_never_held(workspace: Workspace, other_
 
 
 def test_an_unknown_source_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(UnknownSource, match="segment"):
+    with pytest.raises(UnknownSource, match="horoscope"):
         source_condition(workspace_id=workspace.pk, execution_id=None, audience={"type": "horoscope", "id": 1})
 
 
