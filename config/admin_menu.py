@@ -7,12 +7,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 
-_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+# Title, icon, model, and the page of it where that is not its list.
+_GROUPS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "Send",
         (
             ("Campaigns", "campaign", "campaigns.campaign"),
             ("Executions", "rocket_launch", "executions.execution"),
+            ("Quarantine", "healing", "executions.execution", "quarantine"),
             ("Outbox", "outbox", "providers.sandboxmessage"),
         ),
     ),
@@ -50,11 +52,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return [{"items": [home]}, *[group for group in groups if group["items"]]]
 
 
-def _item(title: str, icon: str, label: str) -> dict[str, Any]:
+def _item(title: str, icon: str, label: str, page: str = "changelist") -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{label.replace('.', '_')}_changelist"),
+        "link": reverse_lazy(f"admin:{label.replace('.', '_')}_{page}"),
         "permission": _sees(label),
     }
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from executions.admin_pages import deliveries, live
+from executions.admin_pages import deliveries, live, quarantine, retry, settle
 from executions.admin_pages.caps import FrequencyCapAdmin
 from executions.models import Execution
 from executions.states import State
@@ -79,6 +79,14 @@ class ExecutionAdmin(ScopedModelAdmin):
             ("progress", live.progress_view, "progress"),
             ("move", live.move_view, "move"),
             ("deliveries", deliveries.deliveries_view, "deliveries"),
+            ("settle", settle.settle_view, "settle"),
+            ("retry", retry.retry_view, "retry"),
+            ("batch", quarantine.batch_view, "batch"),
+        )
+        everywhere = path(
+            "quarantine/",
+            self.admin_site.admin_view(quarantine.quarantine_view),
+            name="executions_execution_quarantine",
         )
         own = [
             path(
@@ -88,4 +96,4 @@ class ExecutionAdmin(ScopedModelAdmin):
             )
             for suffix, view, name in views
         ]
-        return [*own, *super().get_urls()]
+        return [everywhere, *own, *super().get_urls()]

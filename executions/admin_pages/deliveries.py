@@ -10,8 +10,12 @@ from django.views.decorators.http import require_GET
 
 from common.pagination import PageRequest
 from executions.admin_pages.live import get_execution_for_admin
+from executions.models import Execution
 from executions.reading.deliveries import key_of, read_deliveries
+from executions.settling.unknowns import count_unknown
 from executions.states import FailReason, Outcome, SkipReason
+from workspaces.admin_scope import may
+from workspaces.roles import Role
 
 PER_PAGE = 50
 _REASONS = (*SkipReason.values, *FailReason.values)
@@ -23,6 +27,7 @@ def deliveries_view(request: HttpRequest, execution_id: int) -> HttpResponse:
     execution = get_execution_for_admin(request, execution_id)
     filters = _filters(request)
     page = read_deliveries(execution, _page_request(request), filters)
+    settling = bool(page.rows) and _settles(request, execution, filters)
     context = {
         **admin.site.each_context(request),
         "title": f"Deliveries of {execution}",
@@ -31,10 +36,17 @@ def deliveries_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "filters": filters,
         "outcomes": [outcome.label for outcome in Outcome],
         "reasons": _REASONS,
+        "settling": settling,
+        "unknown": count_unknown(execution) if settling else None,
         "newer_url": _url(filters, "before", page.rows[0]) if page.rows and page.before else None,
         "older_url": _url(filters, "after", page.rows[-1]) if page.rows and page.after else None,
     }
     return TemplateResponse(request, "volley/deliveries.html", context)
+
+
+def _settles(request: HttpRequest, execution: Execution, filters: dict[str, str]) -> bool:
+    """Only what is unknown can be chosen, by those who may launch."""
+    return filters.get("outcome") == Outcome.UNKNOWN.label and may(request, execution.workspace_id, Role.LAUNCHER)
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:

@@ -15,7 +15,7 @@ from executions.admin_pages.audience_words import audience_words
 from executions.enqueue import enqueue_next
 from executions.launching import control
 from executions.models import Execution
-from executions.reading.progress import execution_wire, progress_of
+from executions.reading.progress import SET_ASIDE, execution_wire, progress_of
 from executions.states import ENDED, FailReason, SkipReason, State
 from providers.models import Kind
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
@@ -27,6 +27,7 @@ _WAITS = {
     "retry": "to be tried again",
     "throttled": "slowed down by the provider",
     "frequency_cap": "waiting for a slot under a frequency cap",
+    SET_ASIDE: "set aside: their batch crashed its worker three times",
 }
 _WORDS: dict[str, str] = {**dict(SkipReason.choices), **dict(FailReason.choices), **_WAITS}
 _OUTCOMES = ("sent", "skipped", "failed", "unknown", "pending")
@@ -35,11 +36,13 @@ _OUTCOMES = ("sent", "skipped", "failed", "unknown", "pending")
 @require_GET
 def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
     execution = get_execution_for_admin(request, execution_id)
+    can_launch = _can_launch(request, execution)
     context = {
         **admin.site.each_context(request),
         "title": str(execution),
         "execution": execution,
-        "state": live_state(execution, can_launch=_can_launch(request, execution)),
+        "state": live_state(execution, can_launch=can_launch),
+        "can_launch": can_launch,
         "audience": audience_words(workspace_id=execution.workspace_id, audience=execution.audience),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
         "keeps_messages": execution.provider.kind == Kind.SANDBOX,
@@ -102,6 +105,11 @@ def live_state(execution: Execution, *, can_launch: bool) -> dict[str, Any]:
             for name in _OUTCOMES
         ],
         "actions": wire["actions"] if can_launch else [],
+        "may_retry": "retry-failed" in wire["actions"],
+        "to_retry": progress.counts["failed"],
+        "to_settle": progress.counts["unknown"],
+        "set_aside": progress.set_aside,
+        "retried_by": progress.retried_by,
         "started_at": execution.started_at,
         "finished_at": execution.finished_at,
     }

@@ -45,6 +45,14 @@ function outcomeRow(outcome) {
   return row;
 }
 
+// A link that is there only while there is something behind it; only for those who may follow it.
+function show(name, wanted, numberName, number = wanted) {
+  const link = part(name);
+  if (!link) return;
+  link.hidden = !wanted;
+  part(numberName).textContent = number ? whole.format(number) : "";
+}
+
 function draw(state) {
   const label = part("state");
   label.textContent = state.state_label;
@@ -68,6 +76,9 @@ function draw(state) {
     return stretch;
   }));
   part("outcomes").replaceChildren(...state.outcomes.map(outcomeRow));
+  show("set-aside", state.set_aside, "set-aside-count");
+  show("settle", state.to_settle, "to-settle");
+  show("retry", state.may_retry, "to-retry", state.to_retry);
   for (const button of page.querySelectorAll("[data-moves] button")) {
     button.hidden = !state.actions.includes(button.value);
     button.disabled = false;

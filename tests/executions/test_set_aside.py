@@ -7,6 +7,7 @@ import pytest
 from audiences.models import Contact
 from common.authorship import Actor
 from common.errors import Conflict, NotFound
+from executions.delivery.partitions import ensure_partition
 from executions.delivery.recovery import recover
 from executions.delivery.runtime import runtime
 from executions.delivery.sweeping import merge_fragments
@@ -36,6 +37,7 @@ def people(workspace: Workspace) -> list[Contact]:
 def batch(workspace: Workspace, people: list[Contact]) -> Batch:
     """50 recipients, of whom nobody was sent to."""
     execution = make_execution(workspace, state=State.RUNNING, size=50)
+    ensure_partition(execution.launched_on)
     return make_quarantined(execution, people)
 
 
