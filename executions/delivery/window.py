@@ -46,9 +46,10 @@ class Window:
 
     def forget(self, position: int) -> None:
         """Everything before `position` is recorded."""
+        forget_fate, forget_recipient = self.fates.pop, self.recipients.pop
         for place in range(self.position, position):
-            self.fates.pop(place, None)
-            self.recipients.pop(place, None)
+            forget_fate(place, None)
+            forget_recipient(place, None)
         self.position = position
 
 
@@ -69,9 +70,23 @@ class Recorded:
 def record(window: Window, *, stop: int, clock: int, now: float) -> Recorded:
     """`clock` is PostgreSQL's in microseconds since 2000, at the same moment as the loop's `now`."""
     made = Recorded(window.position, stop)
+    recipients, fates, rows = window.recipients, window.fates, made.rows
+    sent = 0
     for place in range(window.position, stop):
-        contact, address = window.recipients[place]
-        _add(made, contact, address, window.fates[place], clock, now, contact in window.reserved)
+        fate = fates[place]
+        contact, address = recipients[place]
+        if fate[0] is not Outcome.SENT or fate.at is None:
+            _add(made, contact, address, fate, clock, now, contact in window.reserved)
+            continue
+        sent += 1
+        sent_at = clock - int((now - fate.at) * 1_000_000)
+        rows.append(
+            tuple.__new__(
+                LedgerRow, (contact, address, Outcome.SENT, fate.attempts, sent_at, None, None, fate.response)
+            )
+        )
+    if sent:
+        made.counts[Outcome.SENT.label] += sent
     return made
 
 
