@@ -51,6 +51,8 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
     _refuse_nobody(kind, user_id, anonymous_id, previous_id)
     group_id = parse_id(given.get("groupId"), field="groupId") if kind == "group" else None
     context = given.get("context") if given.get("context") is not None else arrival.context
+    if kind == "identify":
+        given = {**given, "traits": _all_traits(given.get("traits"), context)}
     traits = given.get("traits")
     event = _event(kind, given, arrival, context)
     event.anonymous_id = anonymous_id
@@ -65,6 +67,14 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
         previous_id=previous_id,
         group_id=group_id,
     )
+
+
+def _all_traits(traits: object, context: object) -> object:
+    """RudderStack's SDKs put them into the context. What is no object is refused later, in the parser's words."""
+    told = context.get("traits") if isinstance(context, dict) else None
+    if not isinstance(told, dict) or not (traits is None or isinstance(traits, dict)):
+        return traits
+    return {**told, **(traits or {})}
 
 
 def _kind(value: object) -> str:

@@ -59,6 +59,11 @@ def test_identify_updates_the_contact(sdk: Sdk, workspace: Workspace, app: App) 
     assert event.properties["first_name"] == "Ana"
 
 
+def test_traits_may_be_in_the_context(sdk: Sdk) -> None:
+    sdk.kept("identify", {"userId": "u-1", "traits": {"a": 1}, "context": {"traits": {"a": 2, "b": 2}}})
+    assert Contact.objects.get().attributes == {"a": 1, "b": 2}
+
+
 def test_a_device_is_whose_who_identified_last(sdk: Sdk) -> None:
     for user in ("u-1", "u-2"):
         sdk.kept("identify", {"userId": user, "context": {"device": {"token": "token-1"}}})
