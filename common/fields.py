@@ -43,7 +43,7 @@ class IdField(serializers.IntegerField):
     """A whole number or its digits as a string, up to 2^63 - 1; gives an int."""
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, str) and _DIGITS.match(data.strip()):
+        if isinstance(data, str) and _DIGITS.match(data):
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             _wrong_type("an id: a whole number, or its digits as a string", data)

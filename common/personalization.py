@@ -10,6 +10,7 @@ from common.errors import FieldError
 PERSONALIZATION_LIMIT = 64 * 1024
 RECIPIENT_PERSONALIZATION_LIMIT = 16 * 1024
 NAME_LENGTH = 100
+# Set by the system: nothing overrides them.
 RESERVED_NAMES = frozenset({"unsubscribe_url", "preferences_url", "contact", "campaign", "event"})
 
 

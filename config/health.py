@@ -1,14 +1,32 @@
-"""`/healthz`: the web server answers. `/readyz`: everything that delivers is there, or who is missing, by name."""
+"""`/healthz`: the web server answers. `/readyz`: everything that delivers is there, or who is missing, by name.
+
+Load balancers probe by IP address, so both answer before anything asks whether the Host is one of ours. Neither
+puts the Host into its answer; every other address refuses a foreign one as before.
+"""
 
 import logging
+from collections.abc import Callable
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
 from executions.delivery.heartbeat import silent_components
 
 logger = logging.getLogger(__name__)
+
+
+class ProbeMiddleware:
+    """The first of all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = _PROBES.get(request.path_info.removesuffix("/"))
+        if probe is None:
+            return self.get_response(request)
+        return probe(request) if request.method in ("GET", "HEAD") else HttpResponseNotAllowed(["GET", "HEAD"])
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -21,6 +39,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     problems, silent = _problems()
     found = {"ready": not problems, "silent": silent, "problems": problems}
     return JsonResponse(found, status=503 if problems else 200, headers={"Cache-Control": "no-store"})
+
+
+_PROBES = {"/healthz": healthz, "/readyz": readyz}
 
 
 def _problems() -> tuple[list[str], list[str]]:

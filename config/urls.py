@@ -6,17 +6,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from config.health import healthz, readyz
 from config.problem_pages import problem_index, problem_page
 from executions.admin_pages.template_preview import template_preview
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}admin/favicon.svg")),
-    path("healthz", healthz),
-    path("healthz/", healthz),
-    path("readyz", readyz),
-    path("readyz/", readyz),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="api_schema"),
     path("api/schema/", SpectacularJSONAPIView.as_view()),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),

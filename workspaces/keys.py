@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from common.authorship import Actor, authored_by
 from common.errors import FieldError, Invalid, NotFound
@@ -43,8 +44,8 @@ def prefix_of(plain: str) -> str | None:
 def create_api_key(
     *, workspace: Workspace, name: str, scopes: Sequence[str], actor: Actor, expires_at: datetime | None = None
 ) -> NewKey:
-    """Raises `Invalid` for an empty name and for scopes that do not exist."""
-    _refuse_wrong(name=name, scopes=scopes)
+    """Raises `Invalid` for an empty name, for scopes that do not exist, and for a key that would open nothing."""
+    _refuse_wrong(name=name, scopes=scopes, expires_at=expires_at)
     prefix = secrets.token_hex(PREFIX_BYTES)
     plain = f"vk_{prefix}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
@@ -72,7 +73,7 @@ def revoke_api_key(*, key_id: int, workspace_id: int, actor: Actor) -> bool:
     return True
 
 
-def _refuse_wrong(*, name: str, scopes: Sequence[str]) -> None:
+def _refuse_wrong(*, name: str, scopes: Sequence[str], expires_at: datetime | None) -> None:
     errors = []
     if not 1 <= len(name.strip()) <= 100:
         errors.append(FieldError("name", "required", "A key has a name of 1 to 100 characters.", name[:200], 100))
@@ -84,6 +85,9 @@ def _refuse_wrong(*, name: str, scopes: Sequence[str]) -> None:
             )
     if not scopes:
         errors.append(FieldError("scopes", "required", "A key has at least one scope."))
+    if expires_at is not None and expires_at <= timezone.now():
+        hint = "Leave it out for a key that does not expire."
+        errors.append(FieldError("expires_at", "in_the_past", "The time is past.", expires_at.isoformat(), None, hint))
     if errors:
         raise Invalid(errors, detail="No key was made.")
 

@@ -4,6 +4,7 @@ Pure: strings and plain values in, text out; no Django. Fields are plain JSON va
 bool, None), never objects of ours.
 """
 
+from common.personalization import RESERVED_NAMES
 from templates_registry.liquid.checks import check
 from templates_registry.liquid.limits import (
     LimitExceeded,
@@ -16,7 +17,7 @@ from templates_registry.liquid.links import Link, has_unsubscribe_link, html_pro
 from templates_registry.liquid.part import Part, compile_part
 from templates_registry.liquid.precedence import Precedence, merge_fields
 from templates_registry.liquid.problems import Problem
-from templates_registry.liquid.variables import RESERVED_NAMES, Variable, variables
+from templates_registry.liquid.variables import Variable, variables
 
 __all__ = (
     "RESERVED_NAMES",

@@ -19,11 +19,12 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.token import TOKEN_TAG
 
+from common.personalization import RESERVED_NAMES
 from templates_registry.liquid import limits
 from templates_registry.liquid.environment import Template, children, environment, parse
 from templates_registry.liquid.limits import RenderError, SourceRefused
 from templates_registry.liquid.problems import Level, Problem, place
-from templates_registry.liquid.variables import RESERVED_NAMES, find_variables
+from templates_registry.liquid.variables import find_variables
 
 LOADING_TAGS = ("include", "render", "extends", "block", "import", "from", "layout", "section", "macro", "call")
 _UNEXPECTED_TAG = re.compile(r"unexpected tag '(.*)'")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from templates_registry.liquid.variables import RESERVED_NAMES
+from common.personalization import RESERVED_NAMES
 
 Fields = Mapping[str, object]
 _NOTHING: Fields = {}

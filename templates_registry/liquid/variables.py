@@ -7,10 +7,8 @@ from liquid import Node
 from liquid.builtin.expressions import Path
 from liquid.expression import Expression
 
+from common.personalization import RESERVED_NAMES
 from templates_registry.liquid.environment import CheckedOutputNode, Template, children, parse
-
-RESERVED_NAMES = frozenset({"unsubscribe_url", "preferences_url", "contact", "campaign", "event"})
-"""Set by the system; nothing overrides them (product.md, "Personalization")."""
 
 AMBIENT_NAMES = frozenset({"now", "today", "partial"})
 """Names that Liquid itself answers."""

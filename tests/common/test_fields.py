@@ -15,12 +15,12 @@ def code(field: Any, value: Any) -> str:
     return str(first.code)
 
 
-@pytest.mark.parametrize("value", [5, "5", "005", " 5 "])
+@pytest.mark.parametrize("value", [5, "5", "005"])
 def test_an_id_is_a_number_or_its_digits(value: Any) -> None:
     assert IdField().run_validation(value) == 5
 
 
-@pytest.mark.parametrize("value", [True, 5.0, "5.0", "", "-5", "٥", [5], {}, "5" * 20])
+@pytest.mark.parametrize("value", [True, 5.0, "5.0", "", "1 ", " 1", "1\n", "-5", "٥", [5], {}, "5" * 20])
 def test_nothing_else_is_an_id(value: Any) -> None:
     assert code(IdField(), value) == "wrong_type"
 

@@ -75,3 +75,25 @@ def test_readyz_names_postgresql_when_it_does_not_answer(no_database: None) -> N
 def test_a_host_that_is_not_ours_is_refused_with_a_problem() -> None:
     answer = Client().get("/api/v1/campaigns", headers={"Host": "evil.example"})
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "10.0.0.7:8000", "[::1]", "evil.example", "not a host"])
+@override_settings(ALLOWED_HOSTS=["volley.example"])
+def test_load_balancers_may_probe_by_any_host_and_nobody_else(host: str) -> None:
+    client = Client(headers={"host": host})
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+    assert host not in str(answer.headers)
+    assert client.head("/healthz").status_code == 200
+    for path in ("/", "/healthz/x", "/healthzx", "/admin/login/", "/api/v1/campaigns"):
+        assert client.get(path).status_code == 400, path
+
+
+@override_settings(SECURE_SSL_REDIRECT=True)
+def test_a_probe_is_not_sent_to_https() -> None:
+    assert Client().get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_is_only_read(path: str) -> None:
+    assert Client().post(path).status_code == 405

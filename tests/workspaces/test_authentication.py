@@ -63,7 +63,8 @@ def test_the_right_prefix_with_another_secret_is_refused(workspace: Workspace) -
 
 
 def test_an_expired_key_says_when_it_expired(workspace: Workspace) -> None:
-    made = make_key(workspace, expires_at=timezone.now() - timedelta(seconds=1))
+    made = make_key(workspace, expires_at=timezone.now() + timedelta(hours=1))
+    workspace.api_keys.update(expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(AuthenticationFailed, match="expired at 20"):
         authenticate(made.plain)
 
@@ -102,3 +103,10 @@ def test_unknown_scopes_and_an_empty_name_are_both_reported(workspace: Workspace
     with pytest.raises(Invalid) as refused:
         create_api_key(workspace=workspace, name=" ", scopes=["all:of-it"], actor=actor_for(make_user()))
     assert [error.field for error in refused.value.errors] == ["name", "scopes[0]"]
+
+
+def test_a_key_that_would_have_expired_already_is_not_made(workspace: Workspace) -> None:
+    with pytest.raises(Invalid) as refused:
+        make_key(workspace, expires_at=timezone.now())
+    assert [(error.field, error.code) for error in refused.value.errors] == [("expires_at", "in_the_past")]
+    assert not workspace.api_keys.exists()
