@@ -31,7 +31,7 @@ from common.channels import Type
 Schema = dict[str, Any]
 
 SCHEMA_ID = "/api/schema/segment-rule"
-_ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+_ID: Schema = {"type": ["integer", "string"], "minimum": 1, "maximum": 2**63 - 1, "pattern": "^[1-9][0-9]{0,17}$"}
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 _NUMBER: Schema = {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER}
 _DAY: Schema = {"type": "string", "format": "date", "maxLength": 10}

@@ -235,7 +235,7 @@ class _Reader:
 
     def _refer(self, kind: str, values: Iterable[Any], field: str) -> None:
         for place, one in enumerate(values):
-            value = one if isinstance(one, str) else int(one)
+            value = int(one) if kind in ("list", "campaign") else one
             self.references.append(Reference(kind, value, f"{field}[{place}]"))
 
 

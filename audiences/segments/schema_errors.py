@@ -93,6 +93,8 @@ def _out_of_bounds(keyword: str, limit: Any, value: Any, field: str) -> FieldErr
             example = "2026-01-31" if limit == "date" else "2026-01-31T09:00:00Z"
             message = f"This is no {'day of the calendar' if limit == 'date' else 'moment with an offset'}."
             return FieldError(field, "invalid_date", message, shown(value), hint=f"Write it like {example}.")
+        case "pattern":
+            return FieldError(field, "wrong_type", "An id is a whole number, or its digits as a string.", shown(value))
         case "anyOf":
             names = [name for one in limit for name in one["required"]]
             return FieldError(f"{field}.{names[0]}", "required", f"Give {' or '.join(names)}.")
