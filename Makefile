@@ -4,7 +4,7 @@ STACK := $(PYTHON) -m config.embedded --with-parent
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test bench check shell reset lock
+.PHONY: help venv up test bench chaos check shell reset lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,9 @@ test: venv ## set up the same way and run the whole suite (ARGS="tests/audiences
 
 bench: venv ## run the load benchmarks
 	@exec $(STACK) exec -- $(PYTHON) -m benchmarks $(ARGS)
+
+chaos: venv ## run the crash matrix (ARGS="--short", "--seed 7 --only worker-kill")
+	@exec $(PYTHON) -m tests.chaos $(ARGS)
 
 check: venv ## lint, types, import direction, migrations, OpenAPI
 	@exec $(STACK) exec -- bin/check

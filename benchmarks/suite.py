@@ -14,7 +14,7 @@ from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
 from benchmarks.services import postmaster
-from benchmarks.world import World, forget_heartbeats, html, make_world
+from benchmarks.world import World, forget_heartbeats, html, make_world, tidy
 
 PROCESSES = 2
 WARM_UP = 10_000
@@ -65,6 +65,7 @@ class Suite:
         sizes = sorted(self._sizes())
         say(f"making {sizes[-1]:,} contacts")
         world = make_world(sizes)
+        tidy()
         if "plan" in self._only:
             planning.measure(self._table, world, size=self._large, runs=self._runs)
         if self._only & {*BARS_US, "caps", "bare", "small"}:

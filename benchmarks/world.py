@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.utils.text import slugify
 
 from audiences.models import List
 from benchmarks.contacts import contacts
@@ -36,9 +37,9 @@ class World:
     key: str
     lists: dict[int, int]
 
-    def aim_at(self, port: int, *, connections: int = 4) -> None:
-        """Mail goes to the receiver at this port."""
-        config = {"host": "127.0.0.1", "port": port, "security": "none"}
+    def aim_at(self, port: int, *, connections: int = 4, **settings: Any) -> None:
+        """Mail goes to the receiver at this port; `settings` are those of an SMTP provider."""
+        config = {"host": "127.0.0.1", "port": port, "security": "none", **settings}
         Provider.objects.filter(pk=self.provider_id).update(config=config, connections=connections)
 
     def limit(self, *, on: bool) -> None:
@@ -51,8 +52,8 @@ class World:
             )
 
 
-def make_world(sizes: Sequence[int]) -> World:
-    workspace = Workspace.objects.create(name="Benchmark", slug="benchmark")
+def make_world(sizes: Sequence[int], *, name: str = "Benchmark") -> World:
+    workspace = Workspace.objects.create(name=name, slug=slugify(name))
     provider = Provider.objects.create(
         workspace=workspace, name="relay", type="email", kind="smtp", is_default=True, **authored_by(SYSTEM)
     )
@@ -70,7 +71,6 @@ def make_world(sizes: Sequence[int]) -> World:
     key = create_api_key(workspace=workspace, name="benchmark", scopes=list(Scope.values), actor=SYSTEM)
     copy_contacts(workspace.pk, max(sizes))
     lists = {size: _list_of(workspace, size) for size in sizes}
-    tidy()
     return World(workspace.pk, provider.pk, template.pk, key.plain, lists)
 
 

@@ -76,7 +76,7 @@ class Process:
 class Stack:
     """Web, worker and beat against one database and one Valkey index."""
 
-    def __init__(self, *, folder: Path, database_url: str, redis_url: str) -> None:
+    def __init__(self, *, folder: Path, database_url: str, redis_url: str, processes: int = 2) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -91,7 +91,8 @@ class Stack:
         }
         python = [sys.executable, "-m"]
         granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        worker = ["celery", "-A", "config", "worker", "-c", "2", "-l", "INFO"]
+        worker = ["celery", "-A", "config", "worker", "-c", str(processes), "-l", "INFO"]
+        worker += ["--without-gossip", "--without-mingle"]
         beat = ["celery", "-A", "config", "beat", "-l", "INFO", "-s", str(folder / "beat"), "--pidfile="]
         self.web = self._process("web", [*python, *granian, "config.wsgi:application"], folder)
         self.worker = self._process("worker", [*python, *worker], folder)

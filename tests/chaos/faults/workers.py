@@ -1,0 +1,107 @@
+"""Worker processes that die, and one that only seemed to."""
+
+import signal
+
+from tests.chaos.audit import Expected, Row, audit
+from tests.chaos.campaign import Campaign
+from tests.chaos.rig import PROCESSES, end_process
+from tests.chaos.scene import Scene, fault
+from tests.chaos.victims import Recovery, held_batches, working_child
+from tests.waiting import wait_until
+
+LEASE_SECONDS = 12
+PEOPLE_PER_KILL = 120
+# Both windows of the batch of a process that may be alive are in doubt: nobody may read its journal.
+MARKED_AT_ONCE = 1000
+
+
+def _kill_children(scene: Scene, campaign: Campaign, kills: int) -> Row:
+    """Each after so much progress, so that no two machines need the same time for it."""
+    share = campaign.people * 0.85 / kills
+    campaign.launch()
+    with Recovery(scene.rig) as recovery:
+        for n in range(kills):
+            campaign.reach(int(share * (n + scene.dice.random())))
+            pid, held = working_child(scene.rig, campaign.executions, scene.dice)
+            if end_process(pid):
+                recovery.killed(held)
+        campaign.finish()
+        recovery.settle()
+    return audit(
+        campaign,
+        Expected(unknown_at_most=kills * campaign.in_flight, recovery=recovery.worst),
+        note=f"{kills} kills",
+    )
+
+
+@fault("SIGKILL to a child with messages in flight, again and again in one campaign")
+def worker_kill(scene: Scene) -> Row:
+    kills = scene.pick(8, 120)
+    with scene.campaign(kills * PEOPLE_PER_KILL, latency=20) as campaign:
+        return _kill_children(scene, campaign, kills)
+
+
+@fault("the same where messages go out eight at a time (CHUNKING)", short=False)
+def worker_kill_chunked(scene: Scene) -> Row:
+    kills = scene.pick(4, 30)
+    with scene.campaign(kills * 4 * PEOPLE_PER_KILL, latency=20, chunking=True) as campaign:
+        return _kill_children(scene, campaign, kills)
+
+
+@fault("SIGKILL to Celery's main process; its children are orphans")
+def main_kill(scene: Scene) -> Row:
+    with scene.campaign(2000, latency=20) as campaign:
+        campaign.launch()
+        campaign.reach(scene.dice.randrange(100, 600))
+        worker = scene.rig.stack.worker
+        assert worker.popen is not None
+        end_process(worker.popen.pid)
+        worker.popen.wait()
+        worker.start()
+        campaign.finish()
+        scene.rig.heal()
+        return audit(campaign, Expected(unknown_at_most=PROCESSES * campaign.in_flight))
+
+
+@fault("SIGKILL to the main process and all its children at once, and a new worker")
+def machine_kill(scene: Scene) -> Row:
+    with scene.campaign(2000, latency=20) as campaign, Recovery(scene.rig) as recovery:
+        campaign.launch()
+        campaign.reach(scene.dice.randrange(100, 600))
+        wait_until(lambda: held_batches(scene.rig, campaign.executions), "messages are in flight")
+        scene.rig.stack.worker.kill()
+        for held in held_batches(scene.rig, campaign.executions):
+            recovery.killed(held)
+        scene.rig.stack.worker.start()
+        campaign.finish()
+        recovery.settle()
+        bound = PROCESSES * campaign.in_flight
+        return audit(campaign, Expected(unknown_at_most=bound, recovery=recovery.worst, recovery_limit=60.0))
+
+
+@fault("SIGSTOP to a child past its lease, then SIGCONT")
+def worker_stop(scene: Scene) -> Row:
+    stops = scene.pick(1, 4)
+    with scene.campaign(2000, latency=20) as campaign, Recovery(scene.rig) as recovery:
+        campaign.launch()
+        campaign.reach(scene.dice.randrange(50, 300))
+        stopped = []
+        for _ in range(stops):
+            pid, held = working_child(scene.rig, campaign.executions, scene.dice)
+            end_process(pid, signal.SIGSTOP)
+            recovery.killed(held)
+            stopped.append(pid)
+        recovery.settle()
+        for pid in stopped:
+            end_process(pid, signal.SIGCONT)
+        campaign.finish()
+        return audit(
+            campaign,
+            Expected(
+                unknown_at_most=stops * MARKED_AT_ONCE,
+                recovery=recovery.worst,
+                # Stopped within a transaction it holds the batch's row until PostgreSQL ends the session.
+                recovery_limit=LEASE_SECONDS + 30 + 15,
+            ),
+            note=f"{stops} stopped",
+        )
