@@ -36,12 +36,15 @@ class Verdict(enum.IntEnum):
 # Not frozen: a frozen dataclass costs a microsecond more a message.
 @dataclass(slots=True)
 class Message:
-    """One recipient's message; `index` is its place in the chunk and its byte in the journal."""
+    """One recipient's message; `index` is its place in the chunk and its byte in the journal.
+
+    `content` is an email in MIME form, the whole message as JSON, or its rendered parts: what the kind takes.
+    """
 
     index: int
     delivery_id: str
     address: str
-    content: Email | Mapping[str, Any]
+    content: Email | bytes | Mapping[str, Any]
     execution_id: int | None = None
     app_id: str | None = None
 

@@ -61,7 +61,7 @@ def disconnect() -> None:
     connections.close_all()
 
 
-def _shown(content: Email | Mapping[str, Any]) -> Any:
+def _shown(content: Email | bytes | Mapping[str, Any]) -> Any:
     if isinstance(content, Email):
         return {
             "subject": content.subject.encode("utf-8", "replace").decode().replace("\0", ""),
@@ -69,7 +69,7 @@ def _shown(content: Email | Mapping[str, Any]) -> Any:
             "text": _text(content.text),
             "raw": _text(content.encode(eight_bit=True)),
         }
-    return _without_nul(content)
+    return _without_nul(orjson.loads(content) if isinstance(content, bytes) else content)
 
 
 def _text(body: bytes | None) -> str | None:

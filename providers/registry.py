@@ -13,19 +13,19 @@ from providers.sandbox import SandboxAdapter, sandbox_config
 
 
 class KindOfProvider(NamedTuple):
-    """`takes_parts`: an email goes to it in its parts, and not in MIME form."""
+    """`takes_json`: messages go to it as JSON; else an email goes in MIME form, and what is no email in its parts."""
 
     types: frozenset[str]
     open: Callable[[ProviderSettings], Adapter]
     check: Callable[[ProviderSettings], object]
-    takes_parts: bool = False
+    takes_json: bool = False
 
 
 KINDS = {
     "sandbox": KindOfProvider(frozenset(Type.values), SandboxAdapter.from_settings, sandbox_config),
     "smtp": KindOfProvider(frozenset({Type.EMAIL.value}), SmtpAdapter.from_settings, smtp_config),
-    "http": KindOfProvider(frozenset(Type.values), HttpAdapter.single, http_config, takes_parts=True),
-    "http_batch": KindOfProvider(frozenset(Type.values), HttpAdapter.batch, http_batch_config, takes_parts=True),
+    "http": KindOfProvider(frozenset(Type.values), HttpAdapter.single, http_config, takes_json=True),
+    "http_batch": KindOfProvider(frozenset(Type.values), HttpAdapter.batch, http_batch_config, takes_json=True),
 }
 
 
@@ -33,9 +33,9 @@ def can_send(kind: str, type: str) -> bool:
     return kind in KINDS and type in KINDS[kind].types
 
 
-def takes_parts(kind: str) -> bool:
-    """Whether an email goes to it in its parts."""
-    return KINDS[kind].takes_parts
+def takes_json(kind: str) -> bool:
+    """Whether messages go to it as JSON."""
+    return kind in KINDS and KINDS[kind].takes_json
 
 
 def check_settings(settings: ProviderSettings) -> None:

@@ -16,10 +16,10 @@ from executions.delivery.ledger import Ledger
 from executions.delivery.roster import Recipient, Roster
 from executions.models import Execution, RecipientData
 from providers.contract import Message
+from providers.json_message import JsonSkeleton
 from providers.mime import EmailSkeleton, Mailbox
 from providers.models import Sender
-from providers.parts import PartsSkeleton
-from providers.registry import takes_parts
+from providers.registry import takes_json
 from workspaces.models import App
 
 _LINKS = frozenset({"unsubscribe_url", "preferences_url"})
@@ -27,7 +27,7 @@ _LINKS = frozenset({"unsubscribe_url", "preferences_url"})
 
 @dataclass(slots=True)
 class Prepared:
-    """`one_click`: marketing email carries the headers of RFC 8058. `parts`: the provider takes no MIME."""
+    """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON."""
 
     id: int
     workspace_id: int
@@ -40,7 +40,7 @@ class Prepared:
     frequency_capping: bool
     content: Content
     skeleton: EmailSkeleton | None
-    parts: PartsSkeleton | None
+    json: JsonSkeleton | None
     roster: Roster
     ledger: Ledger
     apps: Mapping[int, str]
@@ -69,13 +69,21 @@ class Prepared:
         if self.skeleton is None:
             parts = self.content.render(recipient.attributes, recipient.personalization, reserved)
             app = None if recipient.app is None else self.apps.get(recipient.app)
-            content = parts if self.parts is None else self.parts.other(parts)
-            return Message(index, delivery_id, address, content, self.id, app)
+            if self.json is None:
+                return Message(index, delivery_id, address, parts, self.id, app)
+            written = self.json.other(delivery_id=delivery_id, address=address, app_id=app, parts=parts)
+            return Message(index, delivery_id, address, written, self.id, app)
         subject, html, text = self.content.render_email(recipient.attributes, recipient.personalization, reserved)
-        if self.parts is not None:
-            unsubscribe = url if self.one_click else None
-            content = self.parts.email(subject=subject, html=html, text=text, unsubscribe_url=unsubscribe)
-            return Message(index, delivery_id, address, content, self.id)
+        if self.json is not None:
+            written = self.json.email(
+                delivery_id=delivery_id,
+                address=address,
+                subject=subject,
+                html=html,
+                text=text,
+                unsubscribe_url=url if self.one_click else None,
+            )
+            return Message(index, delivery_id, address, written, self.id)
         email = self.skeleton.build(
             delivery_id=delivery_id,
             address=address,
@@ -113,7 +121,7 @@ def prepare(execution_id: int) -> Prepared:
         frequency_capping=execution.frequency_capping,
         content=content,
         skeleton=skeleton_for(execution),
-        parts=parts_for(execution.provider.kind, execution.type, execution.sender),
+        json=json_for(execution.provider.kind, execution.type, execution.sender, execution_id=execution.pk),
         roster=roster,
         ledger=Ledger(
             launched_on=execution.launched_on,
@@ -135,14 +143,14 @@ def skeleton_for(execution: Execution) -> EmailSkeleton | None:
     return EmailSkeleton.compile(sender=sender, reply_to=reply_to)
 
 
-def parts_for(kind: str, type: str, sender: Sender | None) -> PartsSkeleton | None:
-    """None where the kind of provider takes MIME."""
-    if not takes_parts(kind):
+def json_for(kind: str, type: str, sender: Sender | None, *, execution_id: int | None) -> JsonSkeleton | None:
+    """None where the kind of provider takes no JSON."""
+    if not takes_json(kind):
         return None
     if sender is None and type != Type.EMAIL:
-        return PartsSkeleton(sender=None)
+        return JsonSkeleton(type=type, execution_id=execution_id, sender=None)
     mailbox, reply_to = mailboxes(sender)
-    return PartsSkeleton(sender=mailbox, reply_to=reply_to)
+    return JsonSkeleton(type=type, execution_id=execution_id, sender=mailbox, reply_to=reply_to)
 
 
 def mailboxes(sender: Sender | None) -> tuple[Mailbox, Mailbox | None]:

@@ -16,7 +16,7 @@ from common.authorship import Actor
 from common.channels import APP_TYPES, Type
 from common.errors import FieldError, Invalid
 from executions.delivery.content import Content, compile_content, contact_field
-from executions.delivery.prepared import mailboxes, parts_for
+from executions.delivery.prepared import json_for, mailboxes
 from executions.launching.checks import Ready, content_errors, gather, route_errors
 from providers.contract import Message, ProviderSettings, Result, Verdict
 from providers.mime import EmailSkeleton
@@ -175,16 +175,27 @@ def _message(
         "contact": _contact_field(contact),
     }
     attributes = contact.attributes if contact else {}
-    parts = parts_for(ready.provider.kind, ready.campaign.type, ready.sender) if ready.provider else None
+    kind = ready.provider.kind if ready.provider else ""
+    json = json_for(kind, ready.campaign.type, ready.sender, execution_id=None)
     if ready.campaign.type != Type.EMAIL:
-        rendered = content.render(attributes, {}, reserved)
-        return Message(index, delivery_id, address, parts.other(rendered) if parts else rendered, None, app_id)
+        parts = content.render(attributes, {}, reserved)
+        if json is None:
+            return Message(index, delivery_id, address, parts, None, app_id)
+        written = json.other(delivery_id=delivery_id, address=address, app_id=app_id, parts=parts)
+        return Message(index, delivery_id, address, written, None, app_id)
     body = content.render_email(attributes, {}, reserved)
     shown = f"[Test] {body.subject}"
     one_click = url if ready.campaign.purpose == Purpose.MARKETING else None
-    if parts is not None:
-        named = parts.email(subject=shown, html=body.html, text=body.text, unsubscribe_url=one_click)
-        return Message(index, delivery_id, address, named, None)
+    if json is not None:
+        written = json.email(
+            delivery_id=delivery_id,
+            address=address,
+            subject=shown,
+            html=body.html,
+            text=body.text,
+            unsubscribe_url=one_click,
+        )
+        return Message(index, delivery_id, address, written, None)
     sender, reply_to = mailboxes(ready.sender)
     email = EmailSkeleton.compile(sender=sender, reply_to=reply_to).build(
         delivery_id=delivery_id,

@@ -39,7 +39,6 @@ class HttpConfig:
     """Times are in seconds. `batch_size` 0: one message a request."""
 
     endpoint: Endpoint
-    type: str = ""
     verify: bool = True
     ca_certificate: str = ""
     auth: Auth = Auth.NONE
@@ -128,7 +127,7 @@ def _config(settings: ProviderSettings, ranges: Mapping[str, tuple[float, float]
     _check_auth(values, settings.credentials, errors)
     if errors:
         raise ConfigError(errors)
-    return HttpConfig(type=settings.type, **values)
+    return HttpConfig(**values)
 
 
 def _read(name: str, value: Any, ranges: Mapping[str, tuple[float, float]]) -> Any:

@@ -83,15 +83,6 @@ class Flow:
     def _answered(self, group: list[Message], answer: Answer) -> None:
         raise NotImplementedError
 
-    def _take(self) -> tuple[Message, bytes] | None:
-        """The next message that can be written at all; settles those that can't."""
-        while (message := self.feed.take()) is not None:
-            try:
-                return message, self.way.requests.message(message)
-            except ValueError as error:
-                self.feed.settle(message, trouble(Verdict.FAILED, str(error)))
-        return None
-
     def _answer(self, message: Message, result: Result) -> None:
         if result.verdict is Verdict.UNKNOWN:
             self.feed.settle(message, result)
@@ -116,14 +107,14 @@ class SingleFlow(Flow):
     """One message a request."""
 
     def _next(self) -> None:
-        taken = self._take()
-        if taken is None:
+        message = self.feed.take()
+        if message is None:
             self._finish(None)
             return
-        message, body = taken
+        request = self.way.requests.single(message.delivery_id, _json(message))
         self.group = [message]
         self.feed.hand_over(message)
-        self.session.write(self.way.requests.single(message.delivery_id, body))
+        self.session.write(request)
 
     def _answered(self, group: list[Message], answer: Answer) -> None:
         result = judge(answer)
@@ -143,14 +134,14 @@ class BatchFlow(Flow):
             return
         for message in self.group:
             self.feed.hand_over(message)
-        self.session.write(self.way.requests.batch([message.delivery_id for message in self.group], bodies))
+        self.session.write_parts(self.way.requests.batch([message.delivery_id for message in self.group], bodies))
 
     def _fill(self) -> list[bytes]:
         """Into `group`, as many as fit; answers their JSON."""
         bodies: list[bytes] = []
         size = FRAME_BYTES
-        while len(bodies) < self.way.size.now and (taken := self._take()) is not None:
-            message, body = taken
+        while len(bodies) < self.way.size.now and (message := self.feed.take()) is not None:
+            body = _json(message)
             size += len(body) + 1
             if bodies and size > self.way.most_bytes:
                 self.feed.give_back(message)
@@ -185,3 +176,10 @@ class BatchFlow(Flow):
         self.way.size.refused(len(group))
         for message in reversed(group):
             self.feed.give_back(message)
+
+
+def _json(message: Message) -> bytes:
+    body = message.content
+    if not isinstance(body, bytes):
+        raise TypeError(f"HTTP carries JSON, not {type(body).__name__}.")
+    return body

@@ -1,7 +1,6 @@
 """One HTTP/1.1 connection: one request at a time, its answer, its timeout, and the flow that is using it (RFC 9112)."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -9,13 +8,13 @@ import httptools
 
 from providers.contract import Result
 from providers.http.http_config import HttpConfig
+from providers.http.http_head import Head, read_head
 from providers.http.http_replies import Answer
 
 HEAD_LIMIT = 64 * 1024
 BODY_LIMIT = 64 * 1024
 BODY_LIMIT_A_MESSAGE = 4 * 1024
-_KEEP_ALIVE = re.compile(rb"timeout=(\d{1,6})")
-_KEPT = {b"retry-after": "retry_after", b"location": "location"}
+_NOTHING = Head()
 
 
 class Flow(Protocol):
@@ -51,8 +50,9 @@ class HttpSession(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._asked = self._complete = self._surplus = False
         self._keep = True
-        self._received = 0
-        self._forget_answer()
+        self._received = self._status = 0
+        self._head = b""
+        self._body = bytearray()
 
     @property
     def usable(self) -> bool:
@@ -83,6 +83,12 @@ class HttpSession(asyncio.Protocol):
             self._idle_since = self._clock()
 
     def write(self, request: bytes) -> None:
+        self._ask().write(request)
+
+    def write_parts(self, request: list[bytes]) -> None:
+        self._ask().writelines(request)
+
+    def _ask(self) -> asyncio.Transport:
         if self.transport is None:
             raise RuntimeError("The connection was never made.")
         self._due = self._clock() + self.config.answer_timeout
@@ -90,7 +96,7 @@ class HttpSession(asyncio.Protocol):
             self._alarm = asyncio.get_running_loop().call_at(self._due, self._on_alarm)
         self._asked = True
         self.carried += 1
-        self.transport.write(request)
+        return self.transport
 
     def close(self) -> None:
         if self.usable and self.transport is not None:
@@ -116,20 +122,11 @@ class HttpSession(asyncio.Protocol):
         if self._alarm is not None:
             self._alarm.cancel()
         if self._flow is not None:
-            self._guarded(lambda: self._end(words, whole=not self._framed))
+            self._guarded(lambda: self._end(words, whole=not read_head(self._head).framed))
         if not self.closed.done():
             self.closed.set_result(None)
 
     # httptools: its parser calls these while it is fed
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name in _KEPT:
-            self._headers[_KEPT[name]] = value
-        elif name in (b"content-length", b"transfer-encoding"):
-            self._framed = True
-        elif name == b"keep-alive" and (match := _KEEP_ALIVE.search(value)):
-            self._idle_timeout = min(self.config.idle_timeout, int(match[1]) / 2)
 
     def on_headers_complete(self) -> None:
         if self._complete:
@@ -143,7 +140,7 @@ class HttpSession(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._status < 200:
-            self._forget_answer()  # interim (RFC 9110 15.2): the answer is still to come
+            self._status = 0  # interim (RFC 9110 15.2): the answer is still to come
         else:
             self._complete = True
             self._keep = self._parser.should_keep_alive()
@@ -154,6 +151,8 @@ class HttpSession(asyncio.Protocol):
         if not self._asked:
             self.abort(f"{self.name} spoke unasked")
             return
+        if not self._status:
+            self._head = self._head + data if self._head else data
         self._received += len(data)
         trouble = None
         try:
@@ -164,29 +163,32 @@ class HttpSession(asyncio.Protocol):
             self._deliver(keep=self._keep and trouble is None and not self._surplus)
         elif trouble is not None:
             self._give_up(trouble)
-        elif self._received > HEAD_LIMIT + self._body_limit:
+        elif self._received > HEAD_LIMIT + (self._body_limit if self._status else 0):
             self._end(f"{self.name} sent more than {self._body_limit} bytes", whole=False)
 
     def _deliver(self, *, keep: bool, whole: bool = True) -> None:
-        answer = Answer(
-            self._status,
-            bytes(self._body),
-            self._headers.get("retry_after", b""),
-            self._headers.get("location", b""),
-            whole,
-            keep and self.carried < self.config.requests_per_connection,
-        )
+        head = _NOTHING
+        if self._status >= 300 or not self.proven:
+            head = read_head(self._head)
+            if head.keep_alive is not None:
+                self._idle_timeout = min(self.config.idle_timeout, head.keep_alive / 2)
         self.proven = True
+        keep = keep and self.carried < self.config.requests_per_connection and not self._unsent
+        answer = Answer(self._status, bytes(self._body), head.retry_after, head.location, whole, keep)
         self._forget()
-        if not answer.keep:
+        if not keep:
             self._hang_up()
         flow = self._flow
         if flow is not None:
             flow.on_answer(answer)
 
+    @property
+    def _unsent(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
     def _hang_up(self) -> None:
         """A request that is not all written yet will not be read either."""
-        if self.transport is not None and self.transport.get_write_buffer_size():
+        if self._unsent:
             self.abort("the server answered before it had read the request")
         else:
             self.close()
@@ -218,14 +220,8 @@ class HttpSession(asyncio.Protocol):
 
     def _forget(self) -> None:
         self._asked = self._complete = self._surplus = False
-        self._keep = True
-        self._received = 0
-        self._forget_answer()
-
-    def _forget_answer(self) -> None:
-        self._status = 0
-        self._framed = False
-        self._headers: dict[str, bytes] = {}
+        self._received = self._status = 0
+        self._head = b""
         self._body = bytearray()
 
     def _guarded(self, call: Callable[..., None], *args: object) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from providers.contract import Message, ProviderSettings
 from providers.http.http import HttpAdapter
+from providers.json_message import JsonSkeleton
 from tests.providers.contract import Sent, closing, run, send
 
 
@@ -127,6 +128,9 @@ class Service:
         return False
 
 
+SKELETON = JsonSkeleton(type="sms", execution_id=7, sender=None)
+
+
 def settings(port: int, *, kind: str = "http", type: str = "sms", **config: Any) -> ProviderSettings:
     credentials = config.pop("credentials", {})
     connections = config.pop("connections", 1)
@@ -149,7 +153,10 @@ def deliver(service: Service, messages: Sequence[Message], *, seconds: float = 3
 
 
 def text(index: int, **content: Any) -> Message:
-    return Message(index, f"7-{index}-1", f"+4915100{index:05}", {"text": f"Hello {index}", **content}, execution_id=7)
+    """An SMS."""
+    id, to = f"7-{index}-1", f"+4915100{index:05}"
+    body = SKELETON.other(delivery_id=id, address=to, app_id=None, parts={"text": f"Hello {index}", **content})
+    return Message(index, id, to, body, execution_id=7)
 
 
 def texts(count: int) -> list[Message]:

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from providers.contract import ConfigError, ProviderSettings
 from providers.http.http_config import http_batch_config, http_config
 from providers.http.network_addresses import why_forbidden
-from providers.registry import can_send, check_settings, takes_parts
+from providers.registry import can_send, check_settings, takes_json
 from tests.providers.contract import closing, run, send
 from tests.providers.http_service import Service, deliver, open_http, settings, text
 
@@ -205,9 +205,9 @@ def test_requests_are_signed_by_standard_webhooks() -> None:
 def test_what_the_kinds_can_send_and_how() -> None:
     for kind in ("http", "http_batch"):
         assert all(can_send(kind, type) for type in ("email", "sms", "push", "webpush", "whatsapp", "webhook"))
-        assert takes_parts(kind)
+        assert takes_json(kind)
         check_settings(given(kind))
-    assert not takes_parts("smtp") and not takes_parts("sandbox")
+    assert not takes_json("smtp") and not takes_json("sandbox")
 
 
 def test_the_settings_fixture_is_another() -> None:

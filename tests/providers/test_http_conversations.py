@@ -1,6 +1,7 @@
 """One message a request: what goes over the wire, and what becomes of the message however the service behaves."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -58,22 +59,8 @@ def test_nothing_in_a_message_can_reach_the_head_or_break_the_json() -> None:
     assert sent.verdicts == [SENT] and service.requests[0].json["text"] == nasty
 
 
-def test_an_app_goes_along() -> None:
-    service = Service()
-    message = text(0)
-    message.app_id = "shop-ios"
-    deliver(service, [message], type="push")
-    assert (service.requests[0].json["app_id"], service.requests[0].json["type"]) == ("shop-ios", "push")
-
-
-def test_a_message_that_json_cannot_hold_fails_alone() -> None:
-    sent = deliver(Service(), [text(0), text(1, text="\ud800"), text(2)])
-    assert sent.verdicts == [SENT, FAILED, SENT]
-    assert "can't be written as JSON" in (sent.results[1].response or "")
-
-
 def test_an_email_in_its_mime_form_is_a_bug() -> None:
-    with pytest.raises(TypeError, match="parts"):
+    with pytest.raises(TypeError, match="JSON, not Email"):
         deliver(Service(), [email(0)])
 
 
@@ -305,7 +292,7 @@ def test_several_connections_share_the_chunk() -> None:
         ({"auth": "header", "auth_header": "X-Api-Key", "credentials": {"token": "s3cret"}}, "x-api-key", "s3cret"),
     ],
 )
-def test_credentials(config: dict[str, object], header: str, value: str) -> None:
+def test_credentials(config: dict[str, Any], header: str, value: str) -> None:
     service = Service()
     deliver(service, texts(1), **config)
     assert service.requests[0].headers[header] == value
@@ -327,7 +314,7 @@ def test_probing_sends_nothing_and_says_what_it_found(answer: Reply, ok: bool, w
     service = Service(always(answer))
 
     async def scenario() -> None:
-        config = {"auth": "bearer", "credentials": {"token": "s3cret"}}
+        config: dict[str, Any] = {"auth": "bearer", "credentials": {"token": "s3cret"}}
         async with service.listening(), closing(open_http(settings(service.port, **config))) as adapter:
             result = await adapter.probe()
             assert (result.ok, words in result.message) == (ok, True), result

@@ -52,7 +52,7 @@ def test_a_server_that_speaks_no_tls() -> None:
 
     async def scenario() -> Sent:
         async with service.listening():
-            config = {"url": f"https://localhost:{service.port}/", "connect_timeout": 2.0}
+            config: dict[str, Any] = {"url": f"https://localhost:{service.port}/", "connect_timeout": 2.0}
             async with closing(open_http(settings(service.port, **config))) as adapter:
                 return await send(adapter, texts(3))
 
@@ -65,7 +65,7 @@ def test_probing_says_that_it_is_encrypted(tmp_path: Path) -> None:
 
     async def scenario() -> ProbeResult:
         async with service.listening(certificate.server()):
-            config = {"url": f"https://localhost:{service.port}/", "ca_certificate": certificate.pem}
+            config: dict[str, Any] = {"url": f"https://localhost:{service.port}/", "ca_certificate": certificate.pem}
             async with closing(open_http(settings(service.port, **config))) as adapter:
                 return await adapter.probe()
 
