@@ -116,9 +116,13 @@ class Feed:
         self._failure = failure
 
     def finish(self) -> None:
-        """Settles what nobody took."""
+        """Settles what nobody took. Of what was too much only one is told so: the rest was never offered."""
         out_of_time = self.expired and self.answered and not self._stopped
         rest = UNSTARTED if self._failure is None or out_of_time else self._failure
+        if rest.verdict is Verdict.THROTTLED:
+            if self._waiting:
+                self.settle(self._waiting.popleft(), rest)
+            rest = UNSTARTED
         self._settle_waiting(rest)
 
     def abandon(self) -> None:

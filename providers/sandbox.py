@@ -1,6 +1,8 @@
 """The sandbox: takes every type, sends nothing, keeps what would be sent.
 
-Settings: `latency_ms` is waited before every hundred messages; `keep` is how many messages the workspace's outbox
+Like a real one it has connections, each with a few messages on its way: so many are in doubt when a worker dies.
+
+Settings: `latency_ms` is how long each of them waits for its answer; `keep` is how many messages the workspace's outbox
 holds; `rules` maps the end of an address to the verdict its messages get, for example
 `{"@invalid.test": "failed", "@busy.test": "throttled"}`. The longest ending that fits decides.
 """
@@ -29,7 +31,8 @@ from providers.contract import (
 from providers.feed import Feed
 
 KEEP = 20_000
-GROUP, SLOW_GROUP = 500, 100
+# Messages on their way over each of its connections.
+DEPTH = 8
 WRITE_SECONDS = 30.0
 _ACCEPTED = (Verdict.SENT, Verdict.UNKNOWN)
 _VERDICTS = {verdict.name.lower(): verdict for verdict in Verdict if verdict is not Verdict.UNSTARTED}
@@ -39,6 +42,7 @@ _VERDICTS = {verdict.name.lower(): verdict for verdict in Verdict if verdict is 
 class SandboxConfig:
     workspace_id: int
     type: str
+    connections: int = 4
     latency: float = 0.0
     keep: int = KEEP
     rules: Mapping[str, Verdict] = field(default_factory=dict)
@@ -68,7 +72,6 @@ class SandboxAdapter:
         feed = Feed(messages, journal=journal, deadline=deadline, settle=settle, clock=clock)
         try:
             while feed.waiting:
-                await asyncio.sleep(self._config.latency)
                 await self._send_group(feed)
         except asyncio.CancelledError:
             feed.abandon()
@@ -88,6 +91,7 @@ class SandboxAdapter:
         self._thread.shutdown()
 
     async def _send_group(self, feed: Feed) -> None:
+        """Kept first and answered later: what the answer is missing for may have arrived, as with a real relay."""
         try:
             await self._in_thread(outbox.connect)
         except OperationalError as error:
@@ -96,6 +100,7 @@ class SandboxAdapter:
         accepted = self._take(feed)
         try:
             await self._in_thread(lambda: self._record([message for message, _ in accepted]))
+            await asyncio.sleep(self._config.latency)
         except (OperationalError, asyncio.CancelledError) as error:
             for message, _ in accepted:
                 feed.settle(message, trouble(Verdict.UNKNOWN, f"writing the outbox was cut short: {error}"))
@@ -107,9 +112,9 @@ class SandboxAdapter:
         self._unpruned += len(accepted)
 
     def _take(self, feed: Feed) -> list[tuple[Message, Result]]:
-        """A group of messages: those that a rule refuses are settled, the others handed over."""
+        """As many as its connections carry: those that a rule refuses are settled, the others handed over."""
         accepted: list[tuple[Message, Result]] = []
-        for _ in range(SLOW_GROUP if self._config.latency else GROUP):
+        for _ in range(self._config.connections * DEPTH):
             message = feed.take()
             if message is None:
                 break
@@ -162,6 +167,7 @@ def sandbox_config(settings: ProviderSettings) -> SandboxConfig:
     return SandboxConfig(
         workspace_id=settings.workspace_id,
         type=settings.type,
+        connections=max(settings.connections, 1),
         latency=given.get("latency_ms", 0) / 1000,
         keep=given.get("keep", KEEP),
         rules={ending: _VERDICTS[word] for ending, word in rules.items()},

@@ -134,11 +134,11 @@ def test_the_search_for_a_culprit_goes_on_in_the_next_round() -> None:
     assert size.now == 1000
 
 
-def test_throttling_parks_the_whole_batch() -> None:
+def test_throttling_parks_the_whole_batch_and_leaves_the_others_alone() -> None:
     service = Service(lambda request, n: reply(429, Retry_After="5"))
     sent = batch(service, 100, batch_size=50)
-    assert sent.verdicts == [THROTTLED] * 100 and sizes(service) == [50]
-    assert sent.results[99].retry_after == 5.0
+    assert sent.verdicts == [THROTTLED] * 51 + [Verdict.UNSTARTED] * 49 and sizes(service) == [50]
+    assert sent.results[49].retry_after == 5.0
 
 
 @pytest.mark.parametrize("status", [401, 404, 302])

@@ -9,8 +9,9 @@ from providers.contract import ConfigError, Message, ProviderSettings, Result, V
 from providers.models import SandboxMessage
 from providers.registry import can_send, check_settings, open_adapter
 from providers.sandbox import SandboxAdapter
-from tests.providers.contract import Sent, closing, run, send
+from tests.providers.contract import Journal, Sent, closing, run, send
 from tests.providers.emails import email, emails
+from tests.workers import wait_for
 
 
 def settings(type: str = "email", **config: Any) -> ProviderSettings:
@@ -23,6 +24,14 @@ def deliver(messages: Sequence[Message], type: str = "email", **config: Any) -> 
             return await send(adapter, messages)
 
     return run(scenario())
+
+
+def something_is_kept() -> bool:
+    """Asked in a thread, which keeps no connection."""
+    try:
+        return SandboxMessage.objects.exists()
+    finally:
+        connection.close()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -68,6 +77,26 @@ class TestOutbox:
         message = Message(0, "1-1-1", "dead-token", {"title": "Hi"}, app_id="shop")
         sent = deliver([message], type="push", rules={"dead-token": "failed"})
         assert (sent.results[0].reason, sent.results[0].dead_address) == ("invalid_token", True)
+
+    def test_no_more_are_in_doubt_than_its_connections_carry(self) -> None:
+        """Cut off while it waits for its answers: what it had taken is kept, the rest was never begun."""
+
+        async def scenario() -> Sent:
+            adapter = SandboxAdapter.from_settings(settings(latency_ms=60_000))
+            async with closing(adapter):
+                sent = Sent(Journal(200))
+                deadline = asyncio.get_running_loop().time() + 60
+                sending = asyncio.ensure_future(
+                    adapter.send(emails(200), journal=sent.journal, deadline=deadline, settle=sent.settle)
+                )
+                await asyncio.to_thread(wait_for, something_is_kept, "something is kept")
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+            return sent
+
+        sent = run(scenario())
+        assert sent.verdicts == [Verdict.UNKNOWN] * 32 + [Verdict.UNSTARTED] * 168
+        assert SandboxMessage.objects.count() == 32
 
     def test_an_unavailable_sandbox_takes_nothing(self) -> None:
         sent = deliver(emails(700), rules={"": "unavailable"})
