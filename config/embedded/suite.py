@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from config.embedded.refusal import Refusal
 from config.embedded.state import State
@@ -12,6 +13,19 @@ from config.embedded.state import State
 # The whole suite is shared between two processes; what runs the real stack stays together in one of them.
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Need(NamedTuple):
+    """Debian's name of what a marker's tests need, and the programs that do: all of any one group."""
+
+    name: str
+    programs: tuple[tuple[str, ...], ...]
+
+
+NEEDS = {
+    "browser": Need("chromium", tuple((name,) for name in BROWSERS)),
+    "node": Need("npm", (("node", "npm"),)),
+}
 
 
 def in_ci(environment: Mapping[str, str]) -> bool:
@@ -25,14 +39,17 @@ def pytest_command(
     say: Callable[[str], None] = print,
     which: Callable[[str], str | None] = shutil.which,
 ) -> list[str]:
-    """The browser tests are left out, aloud, where there is no browser; never in CI."""
+    """Tests that need a program are left out, aloud, where it is missing; never in CI."""
     command = [sys.executable, "-m", "pytest", *(arguments or PARALLEL)]
-    if any(which(name) for name in BROWSERS):
-        return command
-    if in_ci(environment):
-        raise Refusal("CI must run the browser tests, and there is no chromium: apt-get install chromium")
-    say("No chromium here: the browser tests are left out (apt-get install chromium to have them).")
-    return [*command, "-m", "not browser"]
+    left_out = []
+    for marker, need in NEEDS.items():
+        if any(all(which(name) for name in programs) for programs in need.programs):
+            continue
+        if in_ci(environment):
+            raise Refusal(f"CI must run the {marker} tests, and there is no {need.name}: apt-get install {need.name}")
+        say(f"No {need.name} here: the {marker} tests are left out (apt-get install {need.name} to have them).")
+        left_out.append(f"not {marker}")
+    return [*command, "-m", " and ".join(left_out)] if left_out else command
 
 
 def environment(state: State, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -18,13 +18,26 @@ def test_shares_the_whole_suite_between_two_processes() -> None:
     assert command[1:] == ["-m", "pytest", "-n", "2", "--dist", "loadgroup"]
 
 
-def test_leaves_the_browser_tests_out_aloud_where_there_is_none() -> None:
+def test_leaves_tests_out_aloud_where_what_they_need_is_missing() -> None:
     said: list[str] = []
     command = pytest_command([], {}, say=said.append, which=lambda name: None)
-    assert command[-2:] == ["-m", "not browser"]
+    assert command[-2:] == ["-m", "not browser and not node"]
     assert "browser tests are left out" in said[0]
+    assert "node tests are left out" in said[1]
 
 
-def test_ci_never_leaves_the_browser_tests_out() -> None:
-    with pytest.raises(Refusal, match="chromium"):
-        pytest_command([], {"CI": "true"}, which=lambda name: None)
+@pytest.mark.parametrize("missing", ["node", "npm"])
+def test_node_alone_is_not_enough(missing: str) -> None:
+    def which(name: str) -> str | None:
+        return None if name == missing else f"/usr/bin/{name}"
+
+    assert pytest_command([], {}, say=lambda _: None, which=which)[-2:] == ["-m", "not node"]
+
+
+@pytest.mark.parametrize("missing", ["chromium", "npm"])
+def test_ci_never_leaves_tests_out(missing: str) -> None:
+    def which(name: str) -> str | None:
+        return None if missing in ("chromium", name) else f"/usr/bin/{name}"
+
+    with pytest.raises(Refusal, match=missing):
+        pytest_command([], {"CI": "true"}, which=which)
