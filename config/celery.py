@@ -7,8 +7,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_process_shutdown, worker_ready
 
+from config import broker_channel
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+broker_channel.mend()
 app = Celery("volley")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
