@@ -45,8 +45,19 @@ class Mailbox(NamedTuple):
     name: str = ""
 
 
+class Wire(NamedTuple):
+    """A message as it is sent, not dot-stuffed. `dotless`: it is certain that no line begins with a dot."""
+
+    octets: bytes
+    ascii: bool
+    dotless: bool
+
+
 class Email(NamedTuple):
-    """A message ready to be encoded for whatever its receiver offers."""
+    """A message ready to be encoded for whatever its receiver offers.
+
+    `even`: it is certain that no line of the bodies begins with a dot.
+    """
 
     sender: str
     recipient: str
@@ -56,18 +67,28 @@ class Email(NamedTuple):
     head: bytes
     boundary: bytes
     path: WireAddress | None  # None: the address cannot be used
+    even: bool = False
 
     def encode(self, *, eight_bit: bool) -> bytes:
-        """The whole message: CRLF lines, the last one ended, not dot-stuffed.
+        """The whole message: CRLF lines, the last one ended, not dot-stuffed."""
+        return self.wire(eight_bit=eight_bit).octets
+
+    def wire(self, *, eight_bit: bool) -> Wire:
+        """The same, and what is known of it.
 
         Lines are at most 998 octets long; without `eight_bit`, bodies that are not ASCII have lines of at most 76.
         """
         if self.html is None or self.text is None:
-            return b"".join((self.head, *self._single_part(eight_bit=eight_bit), b"\r\n"))
-        text, html = _part("text", self.text, eight_bit=eight_bit), _part("html", self.html, eight_bit=eight_bit)
+            encoding, header, body = self._single_part(eight_bit=eight_bit)
+            octets = b"".join((self.head, header, body, b"\r\n"))
+            return Wire(octets, encoding != b"8bit" and self.head.isascii(), self.even and encoding in _AS_IT_IS)
+        (_, *text), (_, *html) = (
+            _part("text", self.text, eight_bit=eight_bit),
+            _part("html", self.html, eight_bit=eight_bit),
+        )
         boundary = self._unused_boundary()
         mark = b"\r\n--" + boundary
-        return b"".join(
+        octets = b"".join(
             (
                 self.head,
                 b'Content-Type: multipart/alternative; boundary="',
@@ -76,8 +97,9 @@ class Email(NamedTuple):
                 *(mark, b"\r\n", *text, mark, b"\r\n", *html, mark, b"--\r\n"),
             )
         )
+        return Wire(octets, octets.isascii(), dotless=False)
 
-    def _single_part(self, *, eight_bit: bool) -> tuple[bytes, bytes]:
+    def _single_part(self, *, eight_bit: bool) -> tuple[bytes, bytes, bytes]:
         if self.html is not None:
             return _part("html", self.html, eight_bit=eight_bit)
         return _part("text", self.text or b"", eight_bit=eight_bit)
@@ -144,10 +166,12 @@ class EmailSkeleton:
         name: str = "",
         unsubscribe_url: str | None = None,
         crlf_only: bool = False,
+        even: bool = False,
     ) -> Email:
         """One recipient's message; bodies are UTF-8 with any line ends, `at` is aware.
 
-        With `crlf_only` their line ends are known to be CRLF, as rendered parts are, and are not looked for again.
+        With `crlf_only` their line ends are known to be CRLF, as rendered parts are, and are not looked for again;
+        with `even` it is known too that no line begins with a dot, the first included, and that there is no NUL.
         An address that cannot be used does not raise here: the provider fails it with the reason.
         Raises ValueError when there is no body, or for an unusable delivery id or unsubscribe URL.
         """
@@ -174,11 +198,12 @@ class EmailSkeleton:
             self._sender,
             address,
             subject,
-            html if html is None or (crlf_only and b"\0" not in html) else crlf(html),
-            text if text is None or (crlf_only and b"\0" not in text) else crlf(text),
+            html if html is None or even or (crlf_only and b"\0" not in html) else crlf(html),
+            text if text is None or even or (crlf_only and b"\0" not in text) else crlf(text),
             b"".join(head),
             self._boundary,
             path,
+            even,
         )
 
 
@@ -193,12 +218,17 @@ _PART_HEADERS = {
 }
 
 
-def _part(kind: str, body: bytes, *, eight_bit: bool) -> tuple[bytes, bytes]:
+_AS_IT_IS = (b"7bit", b"8bit")
+
+
+def _part(kind: str, body: bytes, *, eight_bit: bool) -> tuple[bytes, bytes, bytes]:
+    """(encoding's name, headers, encoded body)."""
     ascii_only = body.isascii()
     if (eight_bit or ascii_only) and lines_fit(body):
-        return _PART_HEADERS[kind, b"7bit" if ascii_only else b"8bit"], body
-    encoding, encoded = seven_bit(body)
-    return _PART_HEADERS[kind, encoding], encoded
+        encoding = b"7bit" if ascii_only else b"8bit"
+    else:
+        encoding, body = seven_bit(body)
+    return encoding, _PART_HEADERS[kind, encoding], body
 
 
 @lru_cache(maxsize=64)

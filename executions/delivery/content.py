@@ -8,6 +8,7 @@ from templates_registry.liquid import RESERVED_NAMES, Part, Precedence, RenderEr
 from templates_registry.parts import Source, assemble, sources
 
 _NOTHING: Mapping[str, object] = {}
+_NO_BODY = None, True
 
 
 class Version(Protocol):
@@ -41,9 +42,12 @@ class ExecutionLike(Protocol):
 
 
 class EmailBody(NamedTuple):
+    """`even`: it is certain that no line of a body begins with a dot, and that no NUL is there."""
+
     subject: str
     html: bytes | None
     text: bytes | None
+    even: bool
 
 
 class _Piece(NamedTuple):
@@ -85,11 +89,9 @@ class Content:
         """An email's parts, bodies as UTF-8 with CRLF. Raises as `render`."""
         values = self._levels.fields(attributes, recipient, reserved)
         subject, html, text = self._email
-        return EmailBody(
-            _text(subject, values) if subject else "",
-            html.part.render(values) if html else None,
-            text.part.render(values) if text else None,
-        )
+        html_body, html_even = html.part.render_body(values) if html else _NO_BODY
+        text_body, text_even = text.part.render_body(values) if text else _NO_BODY
+        return EmailBody(_text(subject, values) if subject else "", html_body, text_body, html_even and text_even)
 
 
 def _text(piece: _Piece, values: Mapping[str, object]) -> str:

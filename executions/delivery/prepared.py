@@ -73,7 +73,7 @@ class Prepared:
                 return Message(index, delivery_id, address, parts, self.id, app)
             written = self.json.other(delivery_id=delivery_id, address=address, app_id=app, parts=parts)
             return Message(index, delivery_id, address, written, self.id, app)
-        subject, html, text = self.content.render_email(recipient.attributes, recipient.personalization, reserved)
+        subject, html, text, even = self.content.render_email(recipient.attributes, recipient.personalization, reserved)
         if self.json is not None:
             written = self.json.email(
                 delivery_id=delivery_id,
@@ -93,6 +93,7 @@ class Prepared:
             at=at,
             unsubscribe_url=url if self.one_click else None,
             crlf_only=True,
+            even=even,
         )
         return Message(index, delivery_id, address, email, self.id)
 

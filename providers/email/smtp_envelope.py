@@ -49,12 +49,12 @@ def envelope(message: Message, server: Extensions, *, stuffed: bool) -> Envelope
         recipient, sender = email.path or wire_address(email.recipient), _sender(email.sender)
     except AddressError as error:
         raise Unsendable(str(error), dead_address=True) from error
-    payload = email.encode(eight_bit=server.eight_bit)
+    payload, ascii_only, dotless = email.wire(eight_bit=server.eight_bit)
     if server.size and len(payload) > server.size:
         raise Unsendable(f"The message has {len(payload)} bytes; {server.host} takes {server.size}.")
-    plain = payload.isascii() and not sender.utf8 and not recipient.utf8
+    plain = ascii_only and not sender.utf8 and not recipient.utf8
     parameters = b"" if plain else _parameters(email, sender, recipient, server)
-    if stuffed and b"\r\n." in payload:
+    if stuffed and not dotless and b"\r\n." in payload:
         payload = payload.replace(b"\r\n.", b"\r\n..")
     return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender.spec, parameters), b"RCPT TO:<%b>\r\n" % recipient.spec, payload)
 

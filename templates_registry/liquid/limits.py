@@ -93,6 +93,8 @@ class Meter(threading.local):
 
     spent = 0
     stop_at = 0.0
+    uneven = False
+    """A value was shown that has line ends or other control characters."""
 
     def reset(self) -> None:
         """Start counting one render. Reading is cheaper than writing, and most renders cost nothing."""
@@ -100,10 +102,22 @@ class Meter(threading.local):
             self.spent = 0
         if self.stop_at:
             self.stop_at = 0.0
+        if self.uneven:
+            self.uneven = False
 
 
 _meter = Meter()
 reset_work = _meter.reset
+
+
+def mark_uneven() -> None:
+    """What this thread renders has line ends that the template's text does not tell of."""
+    _meter.uneven = True
+
+
+def was_uneven() -> bool:
+    """Whether the last render of this thread was marked."""
+    return _meter.uneven
 
 
 def paced[Item](items: Iterable[Item]) -> Iterator[Item]:

@@ -13,8 +13,11 @@ from templates_registry.liquid.limits import (
     MissingVariable,
     OutputTooLarge,
     RenderError,
+    mark_uneven,
     reset_work,
+    was_uneven,
 )
+from templates_registry.liquid.lines import is_even
 from templates_registry.liquid.variables import field_names
 
 Escape = Literal["html", "text"]
@@ -27,7 +30,7 @@ class Part:
     What the compiler doesn't cover is rendered by python-liquid, with the same results and errors.
     """
 
-    __slots__ = ("_newline", "_render", "_strict", "_template", "compiled", "fields")
+    __slots__ = ("_even", "_newline", "_render", "_strict", "_template", "compiled", "fields")
 
     def __init__(self, template: Template, *, strict: bool, newline: Newline, render: Render | None) -> None:
         self.fields: frozenset[str] = field_names(template)
@@ -36,6 +39,7 @@ class Part:
         self._strict = strict
         self._newline = newline
         self._render = render
+        self._even = is_even(template.nodes)
 
     def render(self, fields: Mapping[str, object]) -> bytes:
         """UTF-8 for one recipient. `fields` hold plain JSON values only.
@@ -56,12 +60,17 @@ class Part:
             raise OutputTooLarge
         return result
 
+    def render_body(self, fields: Mapping[str, object]) -> tuple[bytes, bool]:
+        """The same, and whether it is certain that no line begins with a dot and no NUL is there."""
+        return self.render(fields), self._even and not was_uneven()
+
     def render_text(self, fields: Mapping[str, object]) -> str:
         """The same as text, for a subject or a title. Raises as `render`."""
         return self.render(fields).decode()
 
     def _interpret(self, fields: Mapping[str, object]) -> bytes:
         reset_work()
+        mark_uneven()
         try:
             return self._template.render_fields(fields, strict=self._strict, newline=self._newline).encode()
         except (MissingVariable, LimitExceeded):

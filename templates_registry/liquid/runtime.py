@@ -22,6 +22,7 @@ from templates_registry.liquid.limits import (
     OutputTooLarge,
     charge,
     check_length,
+    mark_uneven,
 )
 
 UNDEFINED = Undefined("")
@@ -156,6 +157,8 @@ def _encoded(text: str, newline: str) -> bytes:
         charge(len(text))
         if len(text) > MAX_OUTPUT_BYTES:
             raise OutputTooLarge
+    if not text.isprintable():
+        mark_uneven()
     return (text if newline == "\n" else with_line_ends(text, newline)).encode()
 
 

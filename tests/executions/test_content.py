@@ -29,7 +29,7 @@ def compiled(type: str, content: dict[str, str], **levels: Any) -> Content:
 
 def test_an_email_has_subject_html_and_text() -> None:
     content = compiled("email", {"subject": "Hi {{ name }}", "html": "<b>{{ name }}</b>\n", "text": "{{ name }}\n"})
-    subject, html, text = content.render_email({"name": "A & B"})
+    subject, html, text, _even = content.render_email({"name": "A & B"})
     assert (subject, html, text) == ("Hi A & B", b"<b>A &amp; B</b>\r\n", b"A & B\r\n")
 
 

@@ -115,6 +115,17 @@ def wanted(body: str) -> bytes:
     return crlf(body.encode()).rstrip(b"\r\n")
 
 
+@given(BODY, st.one_of(st.none(), BODY), st.booleans())
+def test_what_is_known_of_a_message_without_looking_is_so(html: str, text: str | None, eight_bit: bool) -> None:
+    bodies = [None if body is None else crlf(body.encode()) for body in (html, text)]
+    even = not any(b"\r\n." in b"\r\n" + body for body in bodies if body is not None)
+    email = build(html=bodies[0], text=bodies[1], crlf_only=True, even=even)
+    octets, ascii_only, dotless = email.wire(eight_bit=eight_bit)
+    assert octets == build(html=bodies[0], text=bodies[1]).encode(eight_bit=eight_bit)
+    assert ascii_only == octets.isascii()
+    assert b"\r\n." not in octets or not dotless
+
+
 @given(BODY)
 def test_encoded_bodies_have_short_lines(body: str) -> None:
     octets = build(html=(body + "é").encode()).encode(eight_bit=False)
