@@ -22,6 +22,7 @@ SCENARIOS = {
     "small": "the fixed cost of an execution",
     "memory": "memory of a worker's child, and the slope up to the large list",
     "latency": "two worker processes against one, receiver with 20 ms latency",
+    "fairness": "a small campaign, and one message, beside the large list",
     "peers": "django-post_office, installed into an environment of its own",
 }
 NOT_BY_DEFAULT = {"peers"}

@@ -48,9 +48,9 @@ class Bench:
     def api(self) -> Api:
         return Api(self.product.url, self.world.key)
 
-    def deliver(self, size: int, receiver: Process, *, every: float = POLL_SECONDS) -> Run:
+    def deliver(self, size: int, receiver: Process, *, every: float = POLL_SECONDS, purpose: str = "marketing") -> Run:
         """Raises RuntimeError unless everyone was sent to."""
-        campaign_id = self.api.create(self.world.template_id)
+        campaign_id = self.api.create(self.world.template_id, purpose=purpose)
         before = self._cpu(receiver)
         begun = time.monotonic()
         execution = self.api.wait(self.api.execute(campaign_id, self.world.lists[size]), every=every)

@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, peers, planning, rendering, yardstick
+from benchmarks import bare, fairness, peers, planning, rendering, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
@@ -74,11 +74,15 @@ class Suite:
             self._memory(world)
         if "latency" in self._only:
             self._latency(world)
+        if "fairness" in self._only:
+            self._fairness(world)
         connection.close()
 
     def _sizes(self) -> set[int]:
         sizes = {SMALL, WARM_UP, self._size}
-        if self._only & {"plan", "memory"}:
+        if "fairness" in self._only:
+            sizes.add(fairness.SMALL)
+        if self._only & {"plan", "memory", "fairness"}:
             sizes.add(self._large)
         if "latency" in self._only:
             sizes.add(LATENCY_SIZE)
@@ -172,6 +176,14 @@ class Suite:
                         bench.deliver(SMALL, process)
                         found.append(told(f"{workers} processes", bench.deliver(LATENCY_SIZE, process)))
         self._table.add(_latency_row(runs[1], runs[2]))
+
+    def _fairness(self, world: World) -> None:
+        with ExitStack() as stack:
+            process, port = stack.enter_context(sink(self._folder, "--no-chunking"))
+            forget_heartbeats()
+            bench = Bench(world, stack.enter_context(product(self._folder, workers=PROCESSES)), self._postmaster)
+            world.aim_at(port)
+            fairness.measure(self._table, bench, process, large=self._large, runs=self._runs)
 
     def _peer(self) -> None:
         """Interleaving would say nothing: it is more than ten times slower."""

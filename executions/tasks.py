@@ -15,7 +15,7 @@ def plan(execution_id: int) -> None:
     if planned is Planned.MORE:
         enqueue_plan(execution_id)
     elif planned is Planned.DONE and not finish_if_complete(execution_id):
-        _open_lanes(execution_id)
+        _begin(execution_id)
 
 
 @shared_task(name="executions.drain")
@@ -24,9 +24,7 @@ def drain(execution_id: int, slot: int | None = None, ticket: int | None = None)
     if slot is None or ticket is None:
         _open_lanes(execution_id)
         return
-    successor = draining.drain(Turn(execution_id, slot, ticket))
-    if successor is not None:
-        enqueue_lane(*successor)
+    _take_turn(Turn(execution_id, slot, ticket))
 
 
 @shared_task(name="executions.sweep")
@@ -42,6 +40,21 @@ def sweep() -> None:
 def make_partitions() -> None:
     partitions.make_partitions()
     sweeping.tidy_journals()
+
+
+def _begin(execution_id: int) -> None:
+    """The first turn is taken at once: a small execution needs no other, and waits in line only once."""
+    turns = lanes.open_lanes(execution_id)
+    for turn in turns[1:]:
+        enqueue_lane(*turn)
+    if turns:
+        _take_turn(turns[0])
+
+
+def _take_turn(turn: Turn) -> None:
+    successor = draining.drain(turn)
+    if successor is not None:
+        enqueue_lane(*successor)
 
 
 def _open_lanes(execution_id: int) -> None:
