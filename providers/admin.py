@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from common.channels import Type
+from providers.admin_http_fields import HTTP_FIELDS, HTTP_KINDS
 from providers.admin_outbox import SandboxMessageAdmin
 from providers.admin_provider_form import ProviderForm
 from providers.defaults import make_default
 from providers.mime_address import AddressError, wire_address
-from providers.models import Provider, Sender
+from providers.models import Kind, Provider, Sender
 from providers.probing import probe
 from workspaces.admin_forms import ScopedModelForm
 from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404, workspace_ids
@@ -66,7 +67,12 @@ class ProviderAdmin(_WithDefault):
         if len(workspace_ids(request)) > 1:
             head.insert(0, "workspace")
         relay = ("host", "port", "security", "verify", "username", "password", "forget_password")
-        return ((None, {"fields": head}), ("SMTP relay", {"fields": relay, "classes": ("provider-smtp",)}))
+        of_kinds = (
+            ((Kind.SMTP,), ("SMTP relay", {"fields": relay, "classes": ("provider-smtp",)})),
+            (HTTP_KINDS, ("HTTP API", {"fields": HTTP_FIELDS, "classes": ("provider-http",)})),
+        )
+        shown = [fieldset for kinds, fieldset in of_kinds if obj is None or obj.kind in kinds]
+        return ((None, {"fields": head}), *shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)

@@ -1,4 +1,4 @@
-"""The form of a provider: the fields of its kind, and a password that goes in and never comes out."""
+"""The form of a provider: the fields of its kind, and secrets that go in and never come out."""
 
 import json
 from typing import Any
@@ -15,6 +15,7 @@ from unfold.widgets import (
 
 from common.channels import Type
 from common.encryption import decrypt, encrypt
+from providers.admin_http_fields import HTTP_FIELDS, HTTP_KINDS, HttpFields, http_settings, same_service
 from providers.contract import ConfigError, ProviderSettings
 from providers.email.smtp_config import Security
 from providers.models import Kind, Provider
@@ -30,7 +31,15 @@ _SECURITY = (
 _CONFIG = ("host", "port", "security", "verify", "username")
 
 
-class ProviderForm(ScopedModelForm):
+_SECRETS = {
+    Kind.SMTP: ("password",),
+    Kind.HTTP: ("token", "signing_secret"),
+    Kind.HTTP_BATCH: ("token", "signing_secret"),
+}
+_CALLED = {"password": "password", "token": "token", "signing_secret": "secret"}
+
+
+class ProviderForm(HttpFields, ScopedModelForm):
     type = forms.ChoiceField(
         required=False,
         choices=[("", "Every type that its kind can send"), *Type.choices],
@@ -64,9 +73,12 @@ class ProviderForm(ScopedModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in _CONFIG:
-            if name in self.instance.config and name in self.fields:
-                self.fields[name].initial = self.instance.config[name]
+        config = self.instance.config
+        for name in (*_CONFIG, *HTTP_FIELDS):
+            if name in config and name in self.fields:
+                self.fields[name].initial = config[name]
+        if "verify" in config and "verify_https" in self.fields:
+            self.fields["verify_https"].initial = config["verify"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -96,13 +108,16 @@ class ProviderForm(ScopedModelForm):
         try:
             check_settings(settings)
         except ConfigError as error:
-            for name, message in error.errors.items():
+            for key, message in error.errors.items():
+                name = "verify_https" if key == "verify" and kind in HTTP_KINDS else key
                 self.add_error(name if name in self.fields else None, message)
             return
         self.instance.credentials = encrypt(json.dumps(credentials)) if credentials else ""
 
     def _config(self, kind: str, cleaned: dict[str, Any]) -> dict[str, Any]:
         """What the form does not show stays as it was."""
+        if kind in HTTP_KINDS:
+            return http_settings(kind, cleaned, self.instance.config)
         if kind != Kind.SMTP:
             return dict(self.instance.config)
         given = {name: cleaned[name] for name in _CONFIG if cleaned.get(name) not in (None, "")}
@@ -111,21 +126,29 @@ class ProviderForm(ScopedModelForm):
         return {**kept, **given}
 
     def _credentials(self, kind: str, cleaned: dict[str, Any]) -> dict[str, str]:
-        if kind != Kind.SMTP or cleaned.get("forget_password"):
+        if cleaned.get("forget_password" if kind == Kind.SMTP else "forget_secrets"):
             return {}
-        if cleaned.get("password"):
-            return {"password": cleaned["password"]}
-        return self._stored(cleaned) if self.instance.credentials else {}
+        typed = {name: cleaned[name] for name in _SECRETS.get(kind, ()) if cleaned.get(name)}
+        missing = [name for name in _SECRETS.get(kind, ()) if name not in typed]
+        if not self.instance.credentials or not missing:
+            return typed
+        return {**self._stored(kind, cleaned, missing), **typed}
 
-    def _stored(self, cleaned: dict[str, Any]) -> dict[str, str]:
-        """Whoever may change the host must not learn the password by having it sent to a host of their own."""
-        if cleaned.get("host") != self.fields["host"].initial:
-            self.add_error(
-                "password", "Enter the password again: the stored one belongs to the host that was set before."
-            )
-            return {}
+    def _stored(self, kind: str, cleaned: dict[str, Any], names: list[str]) -> dict[str, str]:
+        """Whoever may change the host must not learn a secret by having it sent to a host of their own."""
         try:
-            return dict(json.loads(decrypt(self.instance.credentials)))
+            stored = dict(json.loads(decrypt(self.instance.credentials)))
         except InvalidToken:
-            self.add_error("password", "Enter it again: the key that it was encrypted with is no longer configured.")
+            self.add_error(names[0], "Enter it again: the key that it was encrypted with is no longer configured.")
             return {}
+        kept = {name: stored[name] for name in names if name in stored}
+        if self._moved(kind, cleaned):
+            for name in kept:
+                again = f"Enter the {_CALLED[name]} again: the stored one belongs to the host that was set before."
+                self.add_error(name, again)
+        return kept
+
+    def _moved(self, kind: str, cleaned: dict[str, Any]) -> bool:
+        if kind == Kind.SMTP:
+            return bool(cleaned.get("host") != self.fields["host"].initial)
+        return not same_service(cleaned.get("url") or "", self.fields["url"].initial or "")

@@ -3,8 +3,14 @@
 // Shows the fields of the kind chosen, and answers *Test connection* in words without leaving the page.
 document.addEventListener("DOMContentLoaded", () => {
   const kind = document.getElementById("id_kind");
-  const relay = document.querySelector(".provider-smtp") || document.getElementById("id_host")?.closest("fieldset");
-  const show = () => { if (relay && kind) relay.hidden = kind.value !== "smtp"; };
+  const fieldset = (name, field) =>
+    document.querySelector(`.${name}`) || document.getElementById(field)?.closest("fieldset");
+  const relay = fieldset("provider-smtp", "id_host");
+  const http = fieldset("provider-http", "id_url");
+  const show = () => {
+    if (relay) relay.hidden = kind.value !== "smtp";
+    if (http) http.hidden = !kind.value.startsWith("http");
+  };
   if (kind) { kind.addEventListener("change", show); show(); }
 
   const form = document.querySelector("form[data-probe]");
