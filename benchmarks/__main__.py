@@ -23,6 +23,7 @@ SCENARIOS = {
     "memory": "memory of a worker's child, and the slope up to the large list",
     "latency": "two worker processes against one, receiver with 20 ms latency",
     "fairness": "a small campaign, and one message, beside the large list",
+    "ingest": "events by HTTP",
     "peers": "django-post_office, installed into an environment of its own",
 }
 NOT_BY_DEFAULT = {"peers"}

@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, fairness, peers, planning, rendering, yardstick
+from benchmarks import bare, fairness, ingest, peers, planning, rendering, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
@@ -76,6 +76,8 @@ class Suite:
             self._latency(world)
         if "fairness" in self._only:
             self._fairness(world)
+        if "ingest" in self._only:
+            ingest.measure(self._table, world, self._folder, runs=self._runs)
         connection.close()
 
     def _sizes(self) -> set[int]:
