@@ -31,7 +31,7 @@ _SECURITY = (
 _CONFIG = ("host", "port", "security", "verify", "username")
 
 
-_SECRETS = {
+_SECRETS: dict[str, tuple[str, ...]] = {
     Kind.SMTP: ("password",),
     Kind.HTTP: ("token", "signing_secret"),
     Kind.HTTP_BATCH: ("token", "signing_secret"),
