@@ -13,6 +13,8 @@ from executions.states import BatchState, Outcome, SkipReason
 
 # Contacts as far apart as this, on average, are looked up one by one: between them lie others' addresses.
 SPARSE = 8
+# The recipients of a page fit into memory; compiling its statement would take longer than running it.
+_SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
 
 
 class Page(NamedTuple):
@@ -21,6 +23,11 @@ class Page(NamedTuple):
     after: int
     last: int
     contacts: int
+
+    @property
+    def settings(self) -> str:
+        """Of the page's transaction: whatever is joined is so many rows, even where statistics know of none yet."""
+        return _SETTINGS if self.sparse else f"{_SETTINGS}; SET LOCAL enable_nestloop = off"
 
     @property
     def sparse(self) -> bool:
@@ -41,8 +48,9 @@ def page_sql(
         WITH found AS MATERIALIZED ({candidates}),
         {contested},
         classified AS MATERIALIZED (
-            SELECT f.contact_id, f.address_id, coalesce(f.reason, d.reason) AS reason
-            FROM found f LEFT JOIN duplicates d ON d.address_id = f.address_id AND d.contact_id = f.contact_id
+            SELECT contact_id, address_id, CASE WHEN reason IS NOT NULL THEN reason
+                WHEN address_id IN (SELECT address_id FROM duplicates) THEN {duplicate} END AS reason
+            FROM found
         ),
         ruled_out AS (
             INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
@@ -76,6 +84,7 @@ def page_sql(
     """).format(
         candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions),
         contested=_contested(scope, page, frozen),
+        duplicate=Literal(SkipReason.DUPLICATE_ADDRESS.value),
         launched_on=Literal(launched_on),
         execution=Literal(scope.execution_id),
         workspace=Literal(scope.workspace_id),
@@ -107,13 +116,16 @@ def _fresh(frozen: Frozen | None) -> Composable:
 
 
 def _contested(scope: Scope, page: Page, frozen: Frozen | None) -> Composable:
-    """Ends with `duplicates`: contact_id, address_id, reason. Tokens are unique by app already."""
+    """Ends with `duplicates`: address_id. Tokens are unique by app already.
+
+    PostgreSQL expects a row or two wherever these are joined: so they are hashed, as subqueries that it can't join.
+    """
     if scope.type in APP_TYPES:
-        return SQL("duplicates AS (SELECT 0::bigint AS contact_id, 0::bigint AS address_id, '' AS reason WHERE false)")
-    return SQL("{suspects}, {earlier}, duplicates AS MATERIALIZED ({duplicates}){taken}").format(
+        return SQL("duplicates AS (SELECT 0::bigint AS address_id WHERE false)")
+    return SQL("{suspects}, {earlier}, {duplicates}{taken}").format(
         suspects=_suspects(scope, frozen),
         earlier=_planned_earlier(scope, page, frozen),
-        duplicates=_DUPLICATES.format(reason=Literal(SkipReason.DUPLICATE_ADDRESS.value)),
+        duplicates=_DUPLICATES,
         taken=SQL("") if frozen is None else _TAKE.format(execution=Literal(scope.execution_id)),
     )
 
@@ -124,8 +136,8 @@ def _suspects(scope: Scope, frozen: Frozen | None) -> Composable:
         return SQL("""
             suspects AS MATERIALIZED (
                 SELECT contact_id, address_id, value, false AS taken, false AS fresh FROM found
-                WHERE reason IS NULL AND value IN (
-                    SELECT value FROM found WHERE reason IS NULL GROUP BY value HAVING count(*) > 1))
+                WHERE reason IS NULL AND (value IN (
+                    SELECT value FROM found WHERE reason IS NULL GROUP BY value HAVING count(*) > 1)) IS TRUE)
         """)
     return SQL("""
         suspects AS MATERIALIZED (
@@ -152,16 +164,19 @@ def _planned_earlier(scope: Scope, page: Page, frozen: Frozen | None) -> Composa
         return SQL("planned_earlier AS (SELECT ''::text AS value WHERE false)")
     return SQL("""
         holders AS MATERIALIZED (
-            SELECT s.value, o.id FROM suspects s JOIN audiences_address o ON o.workspace_id = {workspace}
-                AND o.type = {type} AND o.value = s.value AND o.contact_id <= {after}
+            SELECT s.value, o.id FROM suspects s, LATERAL (
+                SELECT id FROM audiences_address o WHERE o.workspace_id = {workspace} AND o.type = {type}
+                    AND o.value = s.value AND o.contact_id <= {after} OFFSET 0) o
             WHERE s.fresh
         ),
-        planned_earlier AS MATERIALIZED (
-            SELECT DISTINCT h.value FROM holders h JOIN (
+        planned AS MATERIALIZED (
+            SELECT id FROM (
                 SELECT unnest(r.address_ids) AS id FROM executions_batch b
                 JOIN executions_batchrecipients r ON r.batch_id = b.id
-                WHERE b.execution_id = {execution} AND EXISTS (SELECT FROM holders)) planned ON planned.id = h.id
-        )
+                WHERE b.execution_id = {execution} AND EXISTS (SELECT FROM holders)) everyone
+            WHERE (id IN (SELECT id FROM holders)) IS TRUE
+        ),
+        planned_earlier AS MATERIALIZED (SELECT value FROM holders WHERE (id IN (SELECT id FROM planned)) IS TRUE)
     """).format(
         workspace=Literal(scope.workspace_id),
         type=Literal(scope.type),
@@ -171,16 +186,18 @@ def _planned_earlier(scope: Scope, page: Page, frozen: Frozen | None) -> Composa
 
 
 _DUPLICATES = SQL("""
-    SELECT contact_id, address_id, {reason} AS reason FROM (
-        SELECT contact_id, address_id, value, taken,
-            row_number() OVER (PARTITION BY value ORDER BY contact_id, address_id) AS place FROM suspects) s
-    WHERE taken OR place > 1 OR value IN (SELECT value FROM planned_earlier)
+    duplicates AS MATERIALIZED (
+        SELECT address_id FROM (
+            SELECT address_id, value, taken,
+                row_number() OVER (PARTITION BY value ORDER BY contact_id, address_id) AS place FROM suspects) s
+        WHERE taken OR place > 1 OR value IN (SELECT value FROM planned_earlier)
+    )
 """)
 _TAKE = SQL(""",
     given_away AS (
         INSERT INTO executions_sharedaddress (execution_id, value, taken)
-        SELECT {execution}, value, true FROM suspects s WHERE NOT taken AND NOT EXISTS (
-            SELECT FROM duplicates d WHERE d.contact_id = s.contact_id AND d.address_id = s.address_id)
+        SELECT {execution}, value, true FROM suspects
+        WHERE NOT taken AND (address_id IN (SELECT address_id FROM duplicates)) IS NOT TRUE
         ON CONFLICT (execution_id, value) DO UPDATE SET taken = true
     )
 """)

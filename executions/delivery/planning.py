@@ -117,7 +117,7 @@ def _plan_page(held: _Plan) -> bool | None:
     if more and held.frozen is None:
         held.frozen = freeze(held.scope, contacts_sql(held.scope, until=held.until))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_SETTINGS)
+        cursor.execute(f"{LET_GO_IF_SILENT}; {page.settings}")
         cursor.execute(
             SQL("""
             UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}
@@ -160,8 +160,6 @@ def _page_sql(held: _Plan, page: Page) -> Composable:
     )
 
 
-# Of the page's transaction only: its recipients fit into memory, and compiling the statement takes longer than it.
-_SETTINGS = f"{LET_GO_IF_SILENT}; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
 _SKIPS = """
     UPDATE executions_execution SET planned_skips = (
         SELECT coalesce(jsonb_object_agg(reason, n), '{}') FROM (

@@ -21,7 +21,7 @@ from executions.delivery.classify import Scope
 from executions.models import SharedAddress
 
 # A probe costs as much as reading so many addresses in the order of their values.
-PROBE_COST = 8
+PROBE_COST = 16
 
 
 class Frozen(NamedTuple):
