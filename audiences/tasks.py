@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from audiences.enqueue import enqueue_import
+from audiences.events.retention import tend_months
 from audiences.imports import due_uploads
 from audiences.imports import import_upload as import_for_a_while
 
@@ -18,3 +19,8 @@ def import_upload(upload_id: int) -> None:
 def sweep_uploads() -> None:
     for upload_id in due_uploads():
         enqueue_import(upload_id)
+
+
+@shared_task(name="audiences.tend_events")
+def tend_events() -> None:
+    tend_months()

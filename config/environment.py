@@ -49,6 +49,14 @@ def is_placeholder(value: str) -> bool:
     )
 
 
+def at_least(name: str, default: int, *, least: int) -> int:
+    """A whole number that is not smaller than `least`."""
+    value: int = env.int(name, default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is {value}; it is at least {least}.")
+    return value
+
+
 def service_url(name: str, development: str) -> str:
     """The address of PostgreSQL or Redis; production must name it."""
     value: str = env.str(name, "")

@@ -13,6 +13,7 @@ from config.environment import (
     DEVELOPMENT_FERNET_KEY,
     DEVELOPMENT_SECRET,
     ROOT,
+    at_least,
     env,
     is_production,
     secret,
@@ -160,9 +161,9 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 MEDIA_ROOT = STATE_DIR / "media"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 UPLOAD_MAX_BYTES = env.int("VOLLEY_UPLOAD_MAX_BYTES", 2 * 1024**3)
-EVENT_RETENTION_DAYS = env.int("VOLLEY_EVENT_RETENTION_DAYS", 400)
-INGEST_RATE = env.int("VOLLEY_INGEST_RATE", 10_000)
-INGEST_AT_ONCE = env.int("VOLLEY_INGEST_AT_ONCE", 8)
+EVENT_RETENTION_DAYS = at_least("VOLLEY_EVENT_RETENTION_DAYS", 400, least=1)
+INGEST_RATE = at_least("VOLLEY_INGEST_RATE", 10_000, least=1)
+INGEST_AT_ONCE = at_least("VOLLEY_INGEST_AT_ONCE", 8, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -273,6 +274,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "executions.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "uploads": {"task": "audiences.sweep_uploads", "schedule": 5.0, "options": {"expires": 10}},
     "partitions": {"task": "executions.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+    "events": {"task": "audiences.tend_events", "schedule": 3600.0, "options": {"expires": 600}},
     "tidy": {"task": "common.tidy", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

@@ -1,0 +1,30 @@
+"""Months of events: made ahead, and dropped whole when the youngest event in them has been kept long enough."""
+
+import logging
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.db import OperationalError
+
+from audiences.events.recording import TABLE
+from common.partitions import database_today, drop_partition, make_partitions, month_after, months_kept
+
+logger = logging.getLogger(__name__)
+
+
+def tend_months(today: date | None = None) -> list[date]:
+    """Which months were dropped. One that somebody reads for longer than two seconds stays until the next time."""
+    today = today or database_today()
+    make_partitions([TABLE], today)
+    oldest = today - timedelta(days=settings.EVENT_RETENTION_DAYS)
+    return [month for month in months_kept(TABLE) if month_after(month) <= oldest and _drop(month)]
+
+
+def _drop(month: date) -> bool:
+    try:
+        drop_partition(TABLE, month)
+    except OperationalError as busy:
+        logger.warning("events of %s are kept a little longer: %s", month, busy)
+        return False
+    logger.info("events of %s were dropped: they are older than %s days", month, settings.EVENT_RETENTION_DAYS)
+    return True
