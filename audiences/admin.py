@@ -13,11 +13,12 @@ from audiences.admin_forms import ListForm, SuppressionForm
 from audiences.admin_uploads import UploadAdmin
 from audiences.lists import archive_list
 from audiences.models import Address, Contact, List, ListMembership, Suppression
+from audiences.segments.admin import SegmentAdmin
 from audiences.suppressions import remove_suppression
 from workspaces.admin_scope import ScopedModelAdmin, ScopedTabularInline, ServiceModelAdmin, actor_of, workspace_ids
 from workspaces.roles import Role
 
-__all__ = ["ContactAdmin", "ListAdmin", "SuppressionAdmin", "UploadAdmin"]
+__all__ = ["ContactAdmin", "ListAdmin", "SegmentAdmin", "SuppressionAdmin", "UploadAdmin"]
 
 COUNTED = 10_000
 _MEMBERS = """

@@ -24,6 +24,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (
             ("Contacts", "group", "audiences.contact"),
             ("Lists", "list_alt", "audiences.list"),
+            ("Segments", "filter_alt", "audiences.segment"),
             ("Uploads", "upload_file", "audiences.upload"),
             ("Suppressions", "block", "audiences.suppression"),
         ),

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audiences.models import List, Upload
+from audiences.models import List, Segment, Upload
 
-_MODELS: dict[str, Any] = {"list": List, "upload": Upload}
+_MODELS: dict[str, Any] = {"list": List, "segment": Segment, "upload": Upload}
 
 
 def audience_words(*, workspace_id: int, audience: Mapping[str, Any]) -> str:

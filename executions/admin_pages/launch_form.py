@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, QueryDict
 
-from audiences.models import List, Upload, UploadState
+from audiences.models import List, Segment, Upload, UploadState
 from campaigns.models import Campaign
 from common.errors import FieldError
 from executions.launching.request import LaunchRequest
@@ -19,7 +19,7 @@ _ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A list or an upload that can be sent to; `value` is `list:42`."""
+    """A list, a segment or an upload that can be sent to; `value` is `list:42`."""
 
     value: str
     name: str
@@ -76,11 +76,13 @@ def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
 
 
 def choices_for(campaign: Campaign) -> list[Choice]:
-    """The newest lists, and the newest uploads that are ready."""
+    """The newest lists and segments, and the newest uploads that are ready."""
     lists = List.objects.filter(workspace_id=campaign.workspace_id, archived_at__isnull=True).order_by("-pk")
+    segments = Segment.objects.filter(workspace_id=campaign.workspace_id).order_by("-pk").only("name")
     uploads = Upload.objects.filter(workspace_id=campaign.workspace_id, state=UploadState.FINISHED).order_by("-pk")
     return [
         *(Choice(f"list:{row.pk}", row.name, "List") for row in lists[:OFFERED]),
+        *(Choice(f"segment:{row.pk}", row.name, "Segment") for row in segments[:OFFERED]),
         *(Choice(f"upload:{row.pk}", row.name, "Upload") for row in uploads[:OFFERED]),
     ]
 
@@ -90,7 +92,7 @@ def _audience(form: LaunchForm, errors: list[FieldError]) -> dict[str, Any] | No
     if form.everyone:
         return {"type": "all", "exclude": exclude}
     if not form.sources:
-        errors.append(FieldError("audience", "required", "Choose at least one list or upload, or everyone."))
+        errors.append(FieldError("audience", "required", "Choose at least one list, segment or upload, or everyone."))
         return {"type": "all", "exclude": exclude}
     sources = [_source(value) for value in form.sources]
     if len(sources) == 1:
