@@ -29,8 +29,6 @@ _SECURITY = (
     (Security.NONE, "None: everything goes in clear"),
 )
 _CONFIG = ("host", "port", "security", "verify", "username")
-
-
 _SECRETS: dict[str, tuple[str, ...]] = {
     Kind.SMTP: ("password",),
     Kind.HTTP: ("token", "signing_secret"),
