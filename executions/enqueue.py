@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from campaigns.models import Purpose
 from common.broker import publish
+from executions.delivery.rates import FIRST_QUEUE as FIRST
 from executions.models import Execution
 from executions.states import State
 
-FIRST = "volley.transactional"
 BULK = "volley"
 
 

@@ -15,6 +15,7 @@ from common.channels import Type
 from providers.admin_http_fields import HTTP_FIELDS, HTTP_KINDS
 from providers.admin_outbox import SandboxMessageAdmin
 from providers.admin_provider_form import ProviderForm
+from providers.buckets import in_words, read_slowed
 from providers.defaults import make_default
 from providers.mime_address import AddressError, wire_address
 from providers.models import Kind, Provider, Sender
@@ -60,10 +61,11 @@ class ProviderAdmin(_WithDefault):
             return "Switched off"
         if provider.unavailable_until and provider.unavailable_until > timezone.now():
             return f"Not answering: {provider.unavailable_reason}"
-        return "Ready"
+        slowed = read_slowed(provider.pk)
+        return f"Ready, slowed down {in_words(slowed)}" if slowed else "Ready"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        head = ["name", "kind", "type", "enabled", "connections", "rate_per_second"]
+        head = ["name", "kind", "type", "enabled", "connections", "rate_per_second", "domain_rates"]
         if len(workspace_ids(request)) > 1:
             head.insert(0, "workspace")
         relay = ("host", "port", "security", "verify", "username", "password", "forget_password")

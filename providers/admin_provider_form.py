@@ -9,6 +9,7 @@ from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -17,6 +18,7 @@ from common.channels import Type
 from common.encryption import decrypt, encrypt
 from providers.admin_http_fields import HTTP_FIELDS, HTTP_KINDS, HttpFields, http_settings, same_service
 from providers.contract import ConfigError, ProviderSettings
+from providers.domain_rates import parse_domain_rates, show_domain_rates
 from providers.email.smtp_config import Security
 from providers.models import Kind, Provider
 from providers.registry import can_send, check_settings
@@ -65,18 +67,45 @@ class ProviderForm(HttpFields, ScopedModelForm):
         required=False, label="Forget the stored password", widget=UnfoldBooleanSwitchWidget()
     )
 
+    rate_per_second = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        label="Messages a second",
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text="At most, all workers together. Empty: as fast as it takes. Where it answers that this is too much, "
+        "the rate is halved, and grows again slowly.",
+    )
+    domain_rates = forms.CharField(
+        required=False,
+        label="Rates of recipient domains",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "gmail.com 20"}),
+        help_text="For email: one a line, a domain and messages a second; * stands for every other domain. "
+        "Who is over waits without holding up the others.",
+    )
+
     class Meta:
         model = Provider
         fields = ("workspace", "name", "kind", "type", "enabled", "connections", "rate_per_second")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "domain_rates" in self.fields:
+            self.fields["domain_rates"].initial = show_domain_rates(self.instance.domain_rates)
         config = self.instance.config
         for name in (*_CONFIG, *HTTP_FIELDS):
             if name in config and name in self.fields:
                 self.fields[name].initial = config[name]
         if "verify" in config and "verify_https" in self.fields:
             self.fields["verify_https"].initial = config["verify"]
+
+    def clean_domain_rates(self) -> str:
+        text: str = self.cleaned_data["domain_rates"]
+        try:
+            self.instance.domain_rates = parse_domain_rates(text)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        return text
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -5,6 +5,7 @@ All keys of a provider carry its hash tag, so that a cluster keeps them on one n
 second, and where it is forgotten. It is a hint: once lost, it is learned again.
 """
 
+import time
 from collections.abc import Mapping
 
 import redis
@@ -25,6 +26,8 @@ LONGEST_WAIT_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 900.0
 FORGOTTEN_SECONDS = 3600
 READ_SECONDS = 0.5
+SILENT_SECONDS = 5.0
+_silent_until = 0.0
 
 _COMMON = f"""
 local function clock()
@@ -171,10 +174,14 @@ def pairs(answer: list[bytes]) -> dict[str, float]:
 
 def read_slowed(provider_id: int) -> dict[str, float]:
     """For a page: what the provider is slowed down to; empty where Valkey does not say."""
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return {}
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=READ_SECONDS, socket_connect_timeout=READ_SECONDS)
     try:
         return pairs(client.eval(SLOWED, 1, slowed_key(provider_id)))
     except (redis.RedisError, OSError):
+        _silent_until = time.monotonic() + SILENT_SECONDS
         return {}
     finally:
         client.close()

@@ -25,6 +25,8 @@ CODE = "provider_unavailable"
 class Available(NamedTuple):
     """A provider that may be asked now, for one execution. `probing`: it failed last time, and we alone ask.
 
+    `urgent`: the execution is transactional, and gives way to nobody.
+
     `rate`, `execution_rate` and `domain_rates`, each a second, are shared by `processes`.
     """
 
@@ -36,10 +38,11 @@ class Available(NamedTuple):
     execution_id: int = 0
     execution_rate: float | None = None
     domain_rates: Mapping[str, float] = {}
+    urgent: bool = False
 
 
 def ask_provider(
-    provider_id: int, *, execution_id: int, type: str, rate_per_minute: int | None = None
+    provider_id: int, *, execution_id: int, type: str, rate_per_minute: int | None = None, urgent: bool = False
 ) -> Available | None:
     """None: not now; the execution then says why it waits."""
     provider = Provider.objects.get(pk=provider_id)
@@ -72,6 +75,7 @@ def ask_provider(
         execution_id,
         rate_per_minute / 60 if rate_per_minute else None,
         provider.domain_rates if type == Type.EMAIL else {},
+        urgent,
     )
 
 

@@ -5,6 +5,7 @@ import logging
 import psycopg
 from django.db import DatabaseError, connection
 
+from campaigns.models import Purpose
 from executions.delivery import breaker
 from executions.delivery.breaker import Available
 from executions.delivery.finishing import finish_if_complete
@@ -60,6 +61,7 @@ def _work(execution_id: int) -> TurnEnd:
         execution_id=execution_id,
         type=execution.type,
         rate_per_minute=execution.rate_per_minute,
+        urgent=execution.purpose == Purpose.TRANSACTIONAL,
     )
     return NOTHING if provider is None else _deliver(here, prepared, provider)
 

@@ -33,7 +33,9 @@ class Pace:
         self._begun = self._clock()
         self._lapsed = False
         self._alarm: float | None = None
+        self._taken = False
         self.wait: float | None = None
+        self.gives_way = False
         self.held = False
         self.throttled: dict[int, Result] = {}
 
@@ -42,7 +44,19 @@ class Pace:
         """Not for a domain alone: other batches of the execution have nothing to get either."""
         return self.wait is not None and self._domain is None
 
+    @property
+    def goes_on(self) -> bool:
+        return self.wait is None and not self.gives_way
+
     async def take(self, want: int) -> int:
+        """Tokens for so many more. After the first of them bulk gives way to transactional executions."""
+        if self._taken and not self._provider.urgent and await self._runtime.rates.urgent_waits():
+            self.gives_way = True
+            return 0
+        self._taken = True
+        return await self._take(want)
+
+    async def _take(self, want: int) -> int:
         taken = await self._runtime.rates.take(self._provider, want, domain=self._domain)
         if taken.granted < want:
             self.wait = taken.wait
@@ -52,7 +66,7 @@ class Pace:
         """Those of the waiting messages that may go now; who is over the rate of a domain is parked."""
         messages, window.waiting = window.waiting, []
         if self._lapsed and messages:
-            granted = await self.take(len(messages))
+            granted = await self._take(len(messages))
             messages, window.waiting = messages[:granted], messages[granted:]
             self.held = bool(window.waiting)
         self._lapsed = False

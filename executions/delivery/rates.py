@@ -6,7 +6,7 @@ Where Valkey does not answer, each process takes its own share of the rate: slow
 import math
 import time
 from asyncio import timeout
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,6 +21,8 @@ from providers.buckets import QUANTUM_SECONDS, WHOLE, askers_key, bucket_key, sl
 TIMEOUT_SECONDS = 0.5
 SILENT_SECONDS = 5.0
 FRESH_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+FIRST_QUEUE = "volley.transactional"
 ALARMS = "volley:alarms"
 _TAUGHT_NOTHING = "-"
 # KEYS: the alarms. ARGV: ms from now, execution. An earlier alarm stays.
@@ -72,6 +74,7 @@ class Rates:
         self._slow = self._redis.register_script(buckets.SLOW)
         self._slowed = self._redis.register_script(buckets.SLOWED)
         self._set_alarm = self._redis.register_script(_SET_ALARM)
+        self._looked_at, self._urgent = -math.inf, False
         self._known: dict[int, tuple[float, dict[str, float]]] = {}
         self._local: dict[tuple[int, str], _LocalBucket] = {}
 
@@ -153,7 +156,14 @@ class Rates:
         """The execution is looked at then; see `executions.delivery.resting`."""
         await self._ask(lambda: self._set_alarm([ALARMS], [math.ceil(seconds * 1000), execution_id]))
 
-    async def _ask(self, script: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def urgent_waits(self) -> bool:
+        """Whether a message of a transactional execution has found no process free; looked up now and then."""
+        if time.monotonic() >= self._looked_at + LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self._urgent = bool(await self._ask(lambda: self._redis.llen(FIRST_QUEUE)))
+        return self._urgent
+
+    async def _ask(self, script: Callable[[], Awaitable[Any]]) -> Any:
         """None where Valkey is silent; it is then left alone for some seconds."""
         if time.monotonic() < Rates._silent_until:
             return None

@@ -72,6 +72,8 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
         closed |= await work.run()
         if work.stopped:
             return TurnEnd(more=False, closed=closed)
+        if work.gave_way:
+            break
     return TurnEnd(more=True, closed=closed)
 
 
@@ -106,6 +108,11 @@ class BatchWork:
         self._looked_at = self._loop.time()
         self._lease_ends = self._looked_at + LEASE_SECONDS
         self.stopped = False
+
+    @property
+    def gave_way(self) -> bool:
+        """The lane ends its turn early for an execution that goes first."""
+        return self._pace.gives_way
 
     async def run(self) -> bool:
         """True when the batch is finished. Trouble that we can't mend leaves it to recovery, with the journal."""
@@ -153,7 +160,7 @@ class BatchWork:
 
     def _may_mark(self) -> bool:
         more = self._window.marked_to < self._window.claim.size
-        return more and self._refusal is None and self._pace.wait is None and time.monotonic() < self._lane.ends
+        return more and self._refusal is None and self._pace.goes_on and time.monotonic() < self._lane.ends
 
     async def _want(self, sending: int) -> int:
         """How many to mark while `sending` are on their way, so that the provider is never left waiting."""
