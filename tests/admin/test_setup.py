@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -13,6 +15,7 @@ from campaigns.models import Campaign
 from common.encryption import decrypt
 from executions.admin_pages import banner
 from executions.models import FrequencyCap, Heartbeat
+from providers.buckets import slowed_key
 from providers.models import Provider, Sender
 from tests.factories import make_campaign, make_key, make_list, make_provider, make_sender, make_upload
 from workspaces.models import ApiKey, AuditEntry, Workspace
@@ -313,3 +316,30 @@ def test_the_dashboard_counts_executions_of_the_workspace_alone(
     make_execution(make_campaign(other_workspace), state="running")
     numbers = staff(Role.VIEWER).get("/admin/").context["numbers"]
     assert [number["value"] for number in numbers] == [1, 0, 0, 1]
+
+
+def test_a_provider_has_rates_for_recipient_domains(staff: Staff, workspace: Workspace) -> None:
+    client = staff(Role.ADMIN)
+    given = {**RELAY, "rate_per_second": "50", "domain_rates": "Gmail.com 20\n* 5"}
+    assert client.post("/admin/providers/provider/add/", given).status_code == 302
+    relay = Provider.objects.get(name="relay")
+    assert (relay.rate_per_second, relay.domain_rates) == (50, {"gmail.com": 20.0, "*": 5.0})
+    path = f"/admin/providers/provider/{relay.pk}/change/"
+    assert "gmail.com 20\n* 5" in client.get(path).content.decode()
+    refused = client.post(path, {**given, "rate_per_second": "0", "domain_rates": "gmail.com fast"})
+    assert set(_errors(refused)) == {"rate_per_second", "domain_rates"}
+    client.post(path, {**given, "password": "", "domain_rates": ""})
+    relay.refresh_from_db()
+    assert relay.domain_rates == {}
+
+
+def test_a_provider_says_what_it_is_slowed_down_to(staff: Staff, workspace: Workspace) -> None:
+    client = staff(Role.ADMIN)
+    client.post("/admin/providers/provider/add/", RELAY)
+    relay = Provider.objects.get(name="relay")
+    valkey = redis.Redis.from_url(settings.REDIS_URL)
+    valkey.hset(slowed_key(relay.pk), "*", "12 0 100 0")
+    page = client.get("/admin/providers/provider/").content.decode()
+    valkey.delete(slowed_key(relay.pk))
+    valkey.close()
+    assert "Ready, slowed down to 12/s" in page
