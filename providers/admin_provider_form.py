@@ -99,13 +99,11 @@ class ProviderForm(HttpFields, ScopedModelForm):
         if "verify" in config and "verify_https" in self.fields:
             self.fields["verify_https"].initial = config["verify"]
 
-    def clean_domain_rates(self) -> str:
-        text: str = self.cleaned_data["domain_rates"]
+    def clean_domain_rates(self) -> dict[str, float]:
         try:
-            self.instance.domain_rates = parse_domain_rates(text)
+            return parse_domain_rates(self.cleaned_data["domain_rates"])
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
-        return text
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
