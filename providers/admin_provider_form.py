@@ -90,8 +90,7 @@ class ProviderForm(HttpFields, ScopedModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "domain_rates" in self.fields:
-            self.fields["domain_rates"].initial = show_domain_rates(self.instance.domain_rates)
+        self.initial["domain_rates"] = show_domain_rates(self.instance.domain_rates)
         config = self.instance.config
         for name in (*_CONFIG, *HTTP_FIELDS):
             if name in config and name in self.fields:
