@@ -168,7 +168,7 @@ def test_a_batch_is_told_with_its_last_crash_and_the_first_of_its_people(batch: 
     batch.worker_crashes.create(workspace_id=batch.workspace_id, host="old", first=0, stop=0)
     batch.worker_crashes.create(workspace_id=batch.workspace_id, host="worker-1", first=0, stop=20, words="no memory")
     Batch.objects.update(position=10, marked_to=10, sent=10)
-    [wire] = batch_wires(set_aside_in([batch.workspace_id]))
+    [wire] = batch_wires(list(set_aside_in([batch.workspace_id])))
     assert (wire["left"], wire["state"], wire["crashes"]) == (40, "quarantined", 3)
     assert [one["external_id"] for one in wire["recipients"]] == [one.external_id for one in people[10:15]]
     crash = wire["last_crash"]
