@@ -12,6 +12,7 @@ from executions.delivery.prepared import skeleton_for
 from executions.models import Execution
 from executions.states import Outcome
 from providers.mime_address import AddressError
+from providers.registry import takes_json
 
 EXPORT_PAGE = 1000
 _HANDED_OVER = (Outcome.SENT, Outcome.UNKNOWN)
@@ -134,7 +135,9 @@ def _row(execution: Execution, message_id: Callable[[str], str], *found: Any) ->
 
 
 def _message_ids(execution: Execution) -> Callable[[str], str]:
-    """From a delivery's id to what the provider knew its message by: for email, the Message-ID."""
+    """From a delivery's id to what the provider knew its message by: the id itself, or for SMTP the Message-ID."""
+    if takes_json(execution.provider.kind):
+        return str
     try:
         skeleton = skeleton_for(execution)
     except AddressError:

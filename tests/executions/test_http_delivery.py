@@ -12,6 +12,7 @@ import pytest
 from audiences.models import Address
 from executions.launching.test_sends import send_test
 from executions.models import Execution
+from executions.reading.deliveries import every_delivery
 from executions.states import State
 from providers.models import Provider
 from tests.executions.rows import ledger, make_execution
@@ -74,6 +75,9 @@ def test_everyone_gets_one_email_as_it_is_documented(kind: str) -> None:
     assert message["subject"].startswith("Hello") and message["html"].startswith("<p>Hello")
     assert message["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["headers"]["List-Unsubscribe"][1:-1] in message["text"]
+    assert {row["provider_message_id"] for row in every_delivery(execution, {})} == {
+        one["id"] for one in messages(service)
+    }
 
 
 def test_a_rejected_recipient_of_a_batch_fails_and_a_dead_address_is_marked() -> None:
