@@ -36,7 +36,8 @@ def measure(table: Table, bench: Bench, receiver: Process, *, large: int, runs: 
         raise RuntimeError(f"The large campaign of {large:,} ended too early: give it more recipients with --large.")
     table.add(_fair_row(large, alone, beside, planned))
     table.add(_urgent_row(large, urgent_alone, urgent))
-    bench.api.cancel(execution_id)
+    if _goes_on(bench, execution_id):
+        bench.api.cancel(execution_id)
     bench.api.wait(execution_id, every=0.5)
 
 

@@ -46,5 +46,6 @@ def _parse(words: list[str]) -> tuple[str, float]:
 
 
 def show_domain_rates(rates: Mapping[str, float]) -> str:
-    """As they are written in the form."""
-    return "\n".join(f"{domain} {rate:g}" for domain, rate in rates.items())
+    """As they are written in the form, by name, the rate of all others at the end."""
+    named = sorted(rates.items(), key=lambda pair: (pair[0] == WHOLE, pair[0]))
+    return "\n".join(f"{domain} {rate:g}" for domain, rate in named)

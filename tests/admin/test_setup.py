@@ -325,7 +325,8 @@ def test_a_provider_has_rates_for_recipient_domains(staff: Staff, workspace: Wor
     relay = Provider.objects.get(name="relay")
     assert (relay.rate_per_second, relay.domain_rates) == (50, {"gmail.com": 20.0, "*": 5.0})
     path = f"/admin/providers/provider/{relay.pk}/change/"
-    assert "gmail.com 20\n* 5" in client.get(path).content.decode()
+    page = client.get(path).content.decode()
+    assert "gmail.com 20\n* 5" in page
     refused = client.post(path, {**given, "rate_per_second": "0", "domain_rates": "gmail.com fast"})
     assert set(_errors(refused)) == {"rate_per_second", "domain_rates"}
     client.post(path, {**given, "password": "", "domain_rates": ""})
