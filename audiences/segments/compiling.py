@@ -107,29 +107,32 @@ def _list(asking: _Asking, node: Condition) -> Composable:
 
 
 def _campaign(asking: _Asking, node: Condition) -> Composable:
-    """The ledger has no index on contacts: the executions are found first, and each is a range of its key."""
+    """The ledger has no index on contacts. Its key begins with the execution, so those are found first, each a range
+    of one partition: what it costs is the rows of the executions named, whatever else was sent."""
     first, last = window(node.get("within"), asking.moment.now)
-    named = [
-        *(
-            [SQL("x.campaign_id = ANY ({}::bigint[])").format(Literal(node["campaign_ids"]))]
-            if "campaign_ids" in node
-            else []
-        ),
-        *([_tagged(node["tags"])] if "tags" in node else []),
-    ]
-    # Nobody was sent anything by an execution that had ended before.
-    live = [SQL("(x.finished_at IS NULL OR x.finished_at >= {})").format(Literal(first))] if first else []
+    executions = _executions(asking, node, first)
     return SQL(
-        "EXISTS (SELECT FROM executions_execution x JOIN executions_delivery d"
-        " ON d.launched_on = x.launched_on AND d.execution_id = x.id"
-        " WHERE x.workspace_id = {workspace} AND ({named}) AND d.contact_id = {contact}.id AND {conditions})"
+        "EXISTS (SELECT FROM executions_delivery d WHERE d.launched_on = ANY (ARRAY(SELECT x.launched_on {executions}))"
+        " AND d.execution_id = ANY (ARRAY(SELECT x.id {executions})) AND d.contact_id = {contact}.id AND {conditions})"
     ).format(
-        workspace=Literal(asking.workspace_id),
-        named=SQL(" OR ").join(named),
+        executions=executions,
         contact=asking.contact,
         conditions=SQL(" AND ").join(
-            [SQL("d.outcome = {}").format(Literal(_SENT)), *live, *_between("d.sent_at", first, last)]
+            [SQL("d.outcome = {}").format(Literal(_SENT)), *_between("d.sent_at", first, last)]
         ),
+    )
+
+
+def _executions(asking: _Asking, node: Condition, first: datetime | None) -> Composable:
+    """Of the campaigns named or tagged; nobody was sent anything by one that had ended before."""
+    named: list[Composable] = []
+    if "campaign_ids" in node:
+        named.append(SQL("x.campaign_id = ANY ({}::bigint[])").format(Literal(node["campaign_ids"])))
+    if "tags" in node:
+        named.append(_tagged(node["tags"]))
+    live = SQL(" AND (x.finished_at IS NULL OR x.finished_at >= {})").format(Literal(first)) if first else SQL("")
+    return SQL("FROM executions_execution x WHERE x.workspace_id = {workspace} AND ({named}){live}").format(
+        workspace=Literal(asking.workspace_id), named=SQL(" OR ").join(named), live=live
     )
 
 
