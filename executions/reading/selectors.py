@@ -34,7 +34,7 @@ def get_execution(*, execution_id: int, workspace_id: int) -> Execution:
     """Raises NotFound outside the workspace."""
     found = (
         Execution.objects.filter(workspace_id=workspace_id, pk=execution_id)
-        .select_related("template_version", "sender")
+        .select_related("template_version", "sender", "provider")
         .defer("rejected", "template_version__content")
         .first()
     )
