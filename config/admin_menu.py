@@ -23,6 +23,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         "Audience",
         (
             ("Contacts", "group", "audiences.contact"),
+            ("Events", "bolt", "audiences.event"),
             ("Lists", "list_alt", "audiences.list"),
             ("Segments", "filter_alt", "audiences.segment"),
             ("Uploads", "upload_file", "audiences.upload"),
@@ -62,7 +63,13 @@ def _item(title: str, icon: str, label: str, page: str = "changelist") -> dict[s
     }
 
 
+# Pages of models that Django's admin can't have: shown to those who may see the other.
+_AS = {"audiences.event": "audiences.contact"}
+
+
 def _sees(label: str) -> Callable[[HttpRequest], bool]:
+    label = _AS.get(label, label)
+
     def permission(request: HttpRequest) -> bool:
         page = next((each for model, each in admin.site._registry.items() if model._meta.label_lower == label), None)
         return page is not None and page.has_module_permission(request)

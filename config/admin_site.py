@@ -20,9 +20,10 @@ class VolleyAdminSite(AdminSite):
     index_template = "volley/dashboard.html"
 
     def get_urls(self) -> list[Any]:
+        from audiences.events.admin_page import event_urls
         from executions.admin_pages.launch import launch_urls
 
-        return [*launch_urls(self), *super().get_urls()]
+        return [*launch_urls(self), *event_urls(self), *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from executions.admin_pages.banner import silent_parts

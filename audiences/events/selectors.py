@@ -6,7 +6,8 @@ from typing import Any
 from django.db.models import QuerySet
 
 from audiences.events.models import Event
-from audiences.models import Contact
+from audiences.models import Address, Contact
+from common.channels import Type
 from workspaces.models import App
 
 NEWEST_FIRST = ("-id",)
@@ -30,6 +31,13 @@ def events_of(
     if external_id is not None:
         found = found.filter(contact_id=_contact_id(workspace_id, external_id))
     return found
+
+
+def people_named(*, workspace_id: int, text: str) -> list[int]:
+    """Contact ids of whoever has `text` as external id or as email address; a hundred of them at most."""
+    found = [_contact_id(workspace_id, text)]
+    holders = Address.objects.filter(workspace_id=workspace_id, type=Type.EMAIL, value=text.lower())
+    return [*filter(None, found), *holders.order_by("contact_id").values_list("contact_id", flat=True)[:100]]
 
 
 def events_on_wire(events: Sequence[Event]) -> list[dict[str, Any]]:
