@@ -23,6 +23,7 @@ class Row:
     unknown_bound: int = 0
     recovery: float | None = None
     note: str = ""
+    omitted: bool = False
     wrong: list[str] = field(default_factory=list)
 
     @property

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,31 @@ class Campaign:
         self.in_flight = CONNECTIONS * depth
         self.client = Client(rig.stack.url, f"Bearer {world.key}")
         self.executions: list[int] = []
+        self.port = 0
+
+    def aim_at(self, port: int, **settings: Any) -> None:
+        """Where its mail goes; `settings` are those of an SMTP provider."""
+        self.port = port
+        self.world.aim_at(port, connections=CONNECTIONS, **settings)
+        connection.close()
+
+    @classmethod
+    def made(cls, rig: Rig, *, people: int, log: Path, depth: int = 1) -> "Campaign":
+        """A workspace with so many contacts; where its mail goes is still to be said."""
+        world = make_world([people], name=f"Chaos {next(_numbers)}")
+        tidy()
+        connection.close()
+        return cls(rig, world, people, Log(log), depth)
 
     def create(self, **fields: Any) -> int:
         return self.client.create(template_id=self.world.template_id, **fields)
 
     def launch(self, **fields: Any) -> int:
         """A new campaign to everyone; answers the execution."""
-        body = {"type": "list", "id": self.world.lists[self.people]}
-        execution_id = self.client.execute(self.create(**fields), body)
+        return self.execute(self.create(**fields))
+
+    def execute(self, campaign_id: int) -> int:
+        execution_id = self.client.execute(campaign_id, {"type": "list", "id": self.world.lists[self.people]})
         self.executions.append(execution_id)
         return execution_id
 
@@ -74,17 +91,32 @@ class Campaign:
             explain=self.situation,
         )
 
-    def finish(self, *, within: float = FINISH_SECONDS, state: str = "finished") -> None:
-        """Until every execution has ended, whatever the API answers on the way."""
-        for execution_id in self.executions:
-            ended = wait_until(
-                lambda execution_id=execution_id: self.state(execution_id) in ENDED,  # type: ignore[misc]
-                f"execution {execution_id} has ended",
-                within=within,
-                explain=self.situation,
-            )
-            assert ended
-            assert self.state(execution_id) == state, f"execution {execution_id} is {self.state(execution_id)}"
+    def finish(self, *, within: float = FINISH_SECONDS, state: str = "finished", drained: bool = False) -> None:
+        """Until every execution has ended, whatever the API answers on the way; `drained`: and nobody is pending."""
+        wait_until(
+            lambda: self.ended and not (drained and self._pending()),
+            f"executions {self.executions} have ended",
+            within=within,
+            explain=self.situation,
+        )
+        found = {self.state(execution_id) for execution_id in self.executions}
+        assert found == {state}, f"the executions are {found}"
+
+    def _pending(self) -> int:
+        return sum(self.get(execution_id).json()["counts"]["pending"] for execution_id in self.executions)
+
+    def reasons(self) -> set[str]:
+        """Why people were skipped, whichever execution it was."""
+        found = self.rig.ask(
+            "SELECT DISTINCT reason FROM executions_delivery WHERE execution_id = ANY (%s) AND outcome = 2",
+            [self.executions],
+        )
+        return {reason for (reason,) in found}
+
+    def addresses(self) -> set[str]:
+        """Everybody's."""
+        found = self.rig.ask("SELECT value FROM audiences_address WHERE workspace_id = %s", [self.world.workspace_id])
+        return {value for (value,) in found}
 
     def state(self, execution_id: int) -> str | None:
         """None while the API can't say."""
@@ -123,24 +155,17 @@ _OPEN_BATCHES = """
 _LANES = "SELECT execution_id, slot, ticket, idle, hinted_at FROM executions_lane WHERE execution_id = ANY (%s)"
 
 
-def make_campaign(rig: Rig, *, people: int, log: Path, depth: int = 1) -> Campaign:
-    """A workspace with so many contacts; where its mail goes is still to be said."""
-    world = make_world([people], name=f"Chaos {next(_numbers)}")
-    tidy()
-    connection.close()
-    return Campaign(rig, world, people, Log(log), depth)
+def new_log(rig: Rig) -> Path:
+    return rig.folder / f"accepted-{next(_numbers)}.log"
 
 
 @contextlib.contextmanager
-def sunk_campaign(
-    rig: Rig, *, people: int, latency: int = 10, chunking: bool = False, by_way_of: Callable[[int], int] = int
-) -> Iterator[Campaign]:
+def sunk_campaign(rig: Rig, *, people: int, latency: int = 10, chunking: bool = False) -> Iterator[Campaign]:
     """To our receiver, which answers after `latency` milliseconds and logs each message that it accepts."""
     offer = "" if chunking else "--no-chunking"
-    log = rig.folder / f"accepted-{next(_numbers)}.log"
+    log = new_log(rig)
     options = [offer] if offer else []
     with sink(rig.folder, *options, "--latency", str(latency), "--log", str(log)) as (_process, port):
-        campaign = make_campaign(rig, people=people, log=log, depth=DEPTHS[offer])
-        campaign.world.aim_at(by_way_of(port), connections=CONNECTIONS)
-        connection.close()
+        campaign = Campaign.made(rig, people=people, log=log, depth=DEPTHS[offer])
+        campaign.aim_at(port)
         yield campaign

@@ -12,7 +12,7 @@ from benchmarks.report import machine, say
 from tests.chaos.audit import Row
 from tests.chaos.faults import FAULTS
 from tests.chaos.rig import Rig, running
-from tests.chaos.scene import Fault, Scene
+from tests.chaos.scene import Fault, Omitted, Scene
 from tests.chaos.services import Server
 
 HEADINGS = (
@@ -45,10 +45,13 @@ class Run:
         """Its dice depend on seed and name alone: a fault does the same by itself as among others."""
         say(f"{one.name}: {one.about}")
         begun = time.monotonic()
-        scene = Scene(rig, random.Random(f"{self._seed} {one.name}"), self._chosen.short)
+        name = f"{self._seed} {one.name}"
+        scene = Scene(rig, random.Random(name), self._chosen.short, name)
         try:
             rig.heal()
             row = one.do(scene)
+        except Omitted as omitted:
+            row = Row(omitted=True, note=f"left out: {omitted}", wrong=[str(omitted)] if omitted.fatal else [])
         except Exception as error:
             row = Row(wrong=[f"{type(error).__name__}: {error}", traceback.format_exc()])
         row.fault, row.seed = one.name, self._seed
@@ -89,7 +92,11 @@ def cells(row: Row) -> list[str]:
     recovery = "–" if row.recovery is None else f"{row.recovery:.1f} s"
     outcomes = [row.counts[name] for name in ("sent", "skipped", "failed", "unknown")]
     figures = [row.seed, row.audience, *outcomes, row.lost, row.duplicates, row.unknown_bound]
-    return [row.fault, *map(str, figures), recovery, "yes" if row.ok else "**NO**", row.note]
+    return [row.fault, *map(str, figures), recovery, _verdict(row), row.note]
+
+
+def _verdict(row: Row) -> str:
+    return "**NO**" if row.wrong else "–" if row.omitted else "yes"
 
 
 def commit() -> str:

@@ -18,12 +18,21 @@ class Scene:
     rig: Rig
     dice: random.Random
     short: bool
+    dice_name: str = ""
 
     def pick(self, short: int, long: int) -> int:
         return short if self.short else long
 
     def campaign(self, people: int, **options: Any) -> contextlib.AbstractContextManager[Campaign]:
         return sunk_campaign(self.rig, people=people, **options)
+
+
+class Omitted(Exception):
+    """This machine lacks what the fault needs; `fatal` where it must not."""
+
+    def __init__(self, why: str, *, fatal: bool) -> None:
+        super().__init__(why)
+        self.fatal = fatal
 
 
 class Fault(NamedTuple):

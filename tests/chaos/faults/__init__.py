@@ -1,6 +1,10 @@
-"""The crash matrix: one module per family of faults. Importing it enters them all."""
+"""The crash matrix: one module per family of faults. Importing it enters them all, in the order of the rows."""
 
-from tests.chaos.faults import broker, database, workers
+from tests.chaos.faults import workers  # isort: skip
+from tests.chaos.faults import planners  # isort: skip
+from tests.chaos.faults import broker, database  # isort: skip
+from tests.chaos.faults import sockets, relays  # isort: skip
+from tests.chaos.faults import people, clocks  # isort: skip
 from tests.chaos.scene import FAULTS
 
-__all__ = ["FAULTS", "broker", "database", "workers"]
+__all__ = ["FAULTS", "broker", "clocks", "database", "people", "planners", "relays", "sockets", "workers"]

@@ -12,11 +12,12 @@ RESUME_SECONDS = 60.0
 API_SECONDS = 10.0
 
 
-def progress_after(campaign: Campaign, what: str) -> float:
-    """Seconds from now until the receiver accepts another message, or until there is nothing left to send."""
-    begun, before = time.monotonic(), campaign.log.count()
+def progress_after(campaign: Campaign, what: str, *, to: int | None = None) -> float:
+    """Seconds from now until the receiver has accepted another message (or `to`), or nothing is left to send."""
+    begun = time.monotonic()
+    goal = campaign.log.count() + 1 if to is None else to
     wait_until(
-        lambda: campaign.log.count() > before or campaign.ended,
+        lambda: campaign.log.count() >= goal or campaign.ended,
         f"messages go out again after {what}",
         within=RESUME_SECONDS * 3,
         explain=campaign.situation,
