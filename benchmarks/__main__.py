@@ -17,6 +17,8 @@ SCENARIOS = {
     "data": "the whole system to a receiver with PIPELINING",
     "bdat": "the same where CHUNKING is offered",
     "debian": "the same to Debian's smtp-sink",
+    "http": "the same as HTTP requests to nginx, one message each",
+    "batch": "the same as HTTP requests to nginx, 1,000 messages each",
     "caps": "frequency caps on against off",
     "bare": "bare sending of ready messages, as a reference",
     "small": "the fixed cost of an execution",

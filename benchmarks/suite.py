@@ -11,6 +11,7 @@ from django.db import connection
 
 from benchmarks import bare, fairness, ingest, peers, planning, rendering, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
+from benchmarks.http_service import nginx, nginx_binary
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
 from benchmarks.report import Row, Table, machine, say, spread
 from benchmarks.services import postmaster
@@ -22,7 +23,8 @@ SMALL = 1
 LATENCY_SIZE = 20_000
 LATENCY_MS = 20
 LATENCY_CONNECTIONS = 16
-BARS_US = {"data": 50.0, "bdat": 38.0, "debian": 55.0}
+BARS_US = {"data": 50.0, "bdat": 38.0, "debian": 55.0, "http": 55.0, "batch": 12.0}
+HTTP_KINDS = {"http": "http", "batch": "http_batch"}
 CAPS_BAR = 1.15
 BARE_BAR = 0.6
 FIXED_BAR_SECONDS = 2.0
@@ -33,6 +35,8 @@ NAMES = {
     "data": "whole system, SMTP pipelined DATA",
     "bdat": "whole system, BDAT",
     "debian": "whole system, Debian's smtp-sink",
+    "http": "whole system, email by HTTP to nginx, one message a request",
+    "batch": "whole system, email by HTTP to nginx, 1,000 messages a request",
 }
 
 Receiver = tuple[Process, int]
@@ -114,6 +118,13 @@ class Suite:
                 say("smtp-sink is not installed (Debian's package postfix brings it): left out")
             else:
                 receivers["debian"] = stack.enter_context(smtp_sink(binary, self._folder))
+        if self._only & set(HTTP_KINDS):
+            binary = nginx_binary()
+            if binary is None:
+                say("nginx is not installed (Debian's package nginx-light brings it): left out")
+            else:
+                service = stack.enter_context(nginx(binary, self._folder))
+                receivers |= {name: service for name in HTTP_KINDS if name in self._only}
         if "caps" in self._only:
             receivers["caps"] = receivers["data"]
         return receivers
@@ -125,7 +136,10 @@ class Suite:
             self._yardstick.append(yardstick.turn_nanoseconds())
             for name, (process, port) in receivers.items():
                 bench.world.limit(on=name == "caps")
-                bench.world.aim_at(port)
+                if name in HTTP_KINDS:
+                    bench.world.aim_at_http(port, kind=HTTP_KINDS[name])
+                else:
+                    bench.world.aim_at(port)
                 runs[name].append(told(name, bench.deliver(self._size, process)))
             if "bare" in self._only:
                 sent = bare.measure(receivers["data"][1], self._size, html(), processes=PROCESSES)

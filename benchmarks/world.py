@@ -40,7 +40,12 @@ class World:
     def aim_at(self, port: int, *, connections: int = 4, **settings: Any) -> None:
         """Mail goes to the receiver at this port; `settings` are those of an SMTP provider."""
         config = {"host": "127.0.0.1", "port": port, "security": "none", **settings}
-        Provider.objects.filter(pk=self.provider_id).update(config=config, connections=connections)
+        Provider.objects.filter(pk=self.provider_id).update(kind="smtp", config=config, connections=connections)
+
+    def aim_at_http(self, port: int, *, kind: str) -> None:
+        """Mail goes to the HTTP service at this port; `kind` says how many messages a request."""
+        config = {"url": f"http://127.0.0.1:{port}/v1/messages"}
+        Provider.objects.filter(pk=self.provider_id).update(kind=kind, config=config, connections=4)
 
     def limit(self, *, on: bool) -> None:
         """With a frequency cap that nobody reaches, or without any; nobody has been reserved for yet."""
