@@ -4,10 +4,12 @@ When the pause is over a single lane asks again with a few messages; its success
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
 from django.db import connection
+from django.db.models.functions import Now
 from psycopg import AsyncConnection
 
 from common.channels import Type
@@ -39,6 +41,7 @@ class Available(NamedTuple):
     execution_rate: float | None = None
     domain_rates: Mapping[str, float] = {}
     urgent: bool = False
+    probing_until: datetime | None = None
 
 
 def ask_provider(
@@ -49,16 +52,16 @@ def ask_provider(
     if not provider.enabled:
         _say(execution_id, f"{provider.name}: is disabled", None)
         return None
-    probing = False
+    row: tuple[datetime] | None = None
     if provider.unavailable_until is not None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE providers_provider SET unavailable_until = clock_timestamp() + make_interval(secs => %s)"
-                " WHERE id = %s AND unavailable_until <= clock_timestamp()",
+                " WHERE id = %s AND unavailable_until <= clock_timestamp() RETURNING unavailable_until",
                 [PROBE_SECONDS, provider_id],
             )
-            probing = bool(cursor.rowcount)
-        if not probing:
+            row = cursor.fetchone()
+        if row is None:
             _say(execution_id, provider.unavailable_reason, provider.unavailable_until.isoformat())
             return None
     try:
@@ -70,13 +73,19 @@ def ask_provider(
         provider.pk,
         settings,
         provider.rate_per_second or None,
-        probing,
+        row is not None,
         living_processes(),
         execution_id,
         rate_per_minute / 60 if rate_per_minute else None,
         provider.domain_rates if type == Type.EMAIL else {},
         urgent,
+        row[0] if row else None,
     )
+
+
+def leave_probe(provider: Available) -> None:
+    """We alone might have asked it, and had nothing to ask it with: another may, at once."""
+    Provider.objects.filter(pk=provider.id, unavailable_until=provider.probing_until).update(unavailable_until=Now())
 
 
 def _say(execution_id: int, message: str, retry_at: str | None) -> None:

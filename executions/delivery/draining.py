@@ -68,10 +68,13 @@ def _work(execution_id: int) -> TurnEnd:
 
 def _deliver(here: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
     try:
-        return here.run(run_turn(here, prepared, provider))
+        ended = here.run(run_turn(here, prepared, provider))
     except ConfigError as error:
         here.run(_trip(here, provider, str(error)))
         return NOTHING
+    if provider.probing:
+        breaker.leave_probe(provider)
+    return ended
 
 
 async def _trip(here: Runtime, provider: Available, words: str) -> None:
