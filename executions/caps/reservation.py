@@ -4,7 +4,7 @@ One row per contact holds its uses. A set of contacts is reserved by one INSERT 
 rule passes, in the order of contacts, so that executions that meet neither pass a cap together nor deadlock.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg import AsyncCursor
@@ -13,6 +13,11 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from executions.cap_words import describe
 
 KEPT_SECONDS = 30 * 86_400
+CapRow = tuple[int, str, str, int, int]
+CAPS = SQL(
+    "SELECT id, type, tag, max, window_seconds FROM executions_frequencycap"
+    " WHERE workspace_id = {workspace} ORDER BY id"
+)
 
 
 class Rule(NamedTuple):
@@ -48,13 +53,26 @@ async def load_caps(
     cursor: AsyncCursor, *, workspace_id: int, execution_id: int, type: str, tags: Collection[str], limited: bool
 ) -> Caps | None:
     """None where the workspace has no caps: then nothing is counted either."""
-    await cursor.execute(
-        "SELECT id, type, tag, max, window_seconds FROM executions_frequencycap WHERE workspace_id = %s ORDER BY id",
-        [workspace_id],
-    )
-    caps = await cursor.fetchall()
-    if not caps:
+    await cursor.execute(CAPS.format(workspace=Literal(workspace_id)))
+    there = await cursor.fetchall()
+    if not there:
         return None
+    return await caps_among(
+        cursor, there, workspace_id=workspace_id, execution_id=execution_id, type=type, tags=tags, limited=limited
+    )
+
+
+async def caps_among(
+    cursor: AsyncCursor,
+    there: Sequence[CapRow],
+    *,
+    workspace_id: int,
+    execution_id: int,
+    type: str,
+    tags: Collection[str],
+    limited: bool,
+) -> Caps:
+    """`there` is what `CAPS` answers."""
     kind = await _kind(cursor, workspace_id, type, sorted(tags))
     await cursor.execute("SELECT id, type, tags FROM executions_frequencykind WHERE workspace_id = %s", [workspace_id])
     kinds = await cursor.fetchall()
@@ -66,7 +84,7 @@ async def load_caps(
             describe(maximum=most, type=cap_type, tag=tag, window_seconds=window),
             [kind_id for kind_id, *what in kinds if not _matches(cap_type, tag, *what)],
         )
-        for cap_id, cap_type, tag, most, window in caps
+        for cap_id, cap_type, tag, most, window in there
         if limited and _matches(cap_type, tag, type, tags)
     )
     return Caps(workspace_id, execution_id, kind, rules)

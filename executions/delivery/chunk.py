@@ -4,21 +4,25 @@ Marked means: from this commit on, it may be handed to the provider. The steps a
 """
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.sql import SQL, Composable, Literal
+from psycopg import AsyncConnection, AsyncCursor, Error
+from psycopg.errors import UniqueViolation
+from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from campaigns.models import OnCap
 from executions.caps import reservation
-from executions.caps.reservation import Caps
+from executions.caps.reservation import CapRow, Caps
 from executions.delivery.batches import Claim, park
 from executions.delivery.fates import Fate, parked, render_error, skipped
 from executions.delivery.leases import LET_GO_IF_SILENT, lease_end
 from executions.delivery.prepared import Prepared
-from executions.delivery.roster import Recipient
+from executions.delivery.roster import NESTED_LOOPS, Recipient
 from executions.delivery.window import Counts, Recorded, Window, record, with_reasons
 from executions.states import BatchState, SkipReason, State
 from providers.contract import Message
@@ -70,39 +74,81 @@ async def turn_chunk(
     `recovering`: its worker crashed. Safe to repeat after a failure, also after a commit whose answer was lost.
     Raises LeaseLost.
     """
-    async with connection.transaction(), connection.cursor() as cursor:
-        locked = await lock_batch(cursor, window.claim)
+    turn = partial(_turn_chunk, connection, prepared, window, want=want, leave=leave, recovering=recovering)
+    try:
+        return await turn(staged=False)
+    except UniqueViolation:
+        # A successor was there and has recorded some of it. What was sent is not rolled back for that.
+        return await turn(staged=True)
+
+
+async def _turn_chunk(
+    connection: AsyncConnection,
+    prepared: Prepared,
+    window: Window,
+    *,
+    want: int,
+    leave: bool,
+    recovering: bool,
+    staged: bool,
+) -> str:
+    """Statements that can go together do, in one message to the server: of a chunk, each costs as much as a mail."""
+    cursor = connection.cursor()
+    try:
+        locked, caps_there = await _begin(cursor, prepared, window.claim)
         window.forget(locked.position)
         if leave:
             _hand_back(window)
         made = record(window, stop=window.settled_to, clock=locked.clock, now=locked.now)
         _free(window, made, leave=leave)
-        await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock)
+        await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock, staged=staged)
         marked = _nothing(window, locked, leave=leave, stop=made.stop)
-        caps = await _caps(cursor, prepared, needed=bool(made.freed) or want > 0)
+        caps = await _caps(cursor, prepared, caps_there, needed=bool(made.freed) or want > 0)
         if locked.state == State.RUNNING and want and not leave:
             # After a commit whose answer was lost, more is marked than we know of: it was not begun.
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
             marked = await _read_next(cursor, prepared, window, stop, locked.clock)
         await _settle_caps(cursor, prepared, window, made.freed, marked, caps)
-        await _update_batch(
-            cursor, window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering
-        )
+        update = _update_batch(cursor, window.claim, made, marked.stop, locked, release=leave, recovering=recovering)
+        await cursor.execute(update + b"; COMMIT")
+    except BaseException:
+        with suppress(Error):
+            await connection.rollback()
+        raise
     window.forget(made.stop)
     _take_over(window, marked)
     return locked.state
 
 
+async def _begin(cursor: AsyncCursor, prepared: Prepared, claim: Claim) -> tuple[Locked, Sequence[CapRow]]:
+    """The transaction, with the batch's row locked, and the workspace's caps. Raises LeaseLost."""
+    lock = _LOCK.format(id=Literal(claim.id), token=Literal(claim.token))
+    caps = reservation.CAPS.format(workspace=Literal(prepared.workspace_id))
+    await cursor.execute(SQL("; ").join([_BEGIN, lock, caps]))
+    while cursor.description is None:
+        cursor.nextset()
+    locked = _locked(await cursor.fetchone(), claim)
+    cursor.nextset()
+    return locked, await cursor.fetchall()
+
+
+_BEGIN = SQL(f"BEGIN; {LET_GO_IF_SILENT}; {NESTED_LOOPS}")
+_LOCK = SQL("""
+    SELECT b.position, b.marked_to, b.reasons, e.state,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000
+    FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id
+    WHERE b.id = {id} AND b.lease_token = {token} FOR UPDATE OF b
+""")
+
+
 async def lock_batch(cursor: AsyncCursor, claim: Claim) -> Locked:
+    """In the caller's transaction. Raises LeaseLost."""
     await cursor.execute(LET_GO_IF_SILENT)
-    await cursor.execute(
-        "SELECT b.position, b.marked_to, b.reasons, e.state,"
-        " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000"
-        " FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id"
-        " WHERE b.id = %s AND b.lease_token = %s FOR UPDATE OF b",
-        [claim.id, claim.token],
-    )
-    row = await cursor.fetchone()
+    await cursor.execute(_LOCK.format(id=Literal(claim.id), token=Literal(claim.token)))
+    return _locked(await cursor.fetchone(), claim)
+
+
+def _locked(row: Any, claim: Claim) -> Locked:
     if row is None:
         raise LeaseLost(f"batch {claim.id}")
     position, marked_to, reasons, state, clock = row
@@ -122,6 +168,8 @@ def _free(window: Window, made: Recorded, *, leave: bool) -> None:
 
     By then the use would be too old: a window that slid past it would let another message through.
     """
+    if not (made.freed or (leave and window.reserved)):
+        return
     open_ones = {contact for place, (contact, _address) in window.recipients.items() if place >= made.stop}
     if leave:
         made.freed |= open_ones & window.reserved
@@ -130,9 +178,11 @@ def _free(window: Window, made: Recorded, *, leave: bool) -> None:
 
 
 async def write_recorded(
-    cursor: AsyncCursor, prepared: Prepared, window: Window, made: Recorded, *, recorded_at: int
+    cursor: AsyncCursor, prepared: Prepared, window: Window, made: Recorded, *, recorded_at: int, staged: bool
 ) -> None:
-    await prepared.ledger.write(cursor, made.rows, recorded_at=recorded_at)
+    """`staged`: rows that are there already stay. Raises UniqueViolation for them otherwise."""
+    write = prepared.ledger.write_new if staged else prepared.ledger.write
+    await write(cursor, made.rows, recorded_at=recorded_at)
     await park(cursor, window.claim, made.parked)
     if made.dead_addresses:
         await cursor.execute(_MARK_DEAD, [made.dead_addresses])
@@ -150,11 +200,12 @@ def _nothing(window: Window, locked: Locked, *, leave: bool, stop: int) -> Marke
     return Marked(stop if leave else max(window.marked_to, locked.position), {}, {}, [], set())
 
 
-async def _caps(cursor: AsyncCursor, prepared: Prepared, *, needed: bool) -> Caps | None:
-    if not needed:
+async def _caps(cursor: AsyncCursor, prepared: Prepared, there: Sequence[CapRow], *, needed: bool) -> Caps | None:
+    if not needed or not there:
         return None
-    return await reservation.load_caps(
+    return await reservation.caps_among(
         cursor,
+        there,
         workspace_id=prepared.workspace_id,
         execution_id=prepared.id,
         type=prepared.type,
@@ -237,52 +288,54 @@ async def _cap(
             marked.fates[message.index] = skipped(SkipReason.FREQUENCY_CAP, words, attempts=attempts)
 
 
-async def _update_batch(
+def _update_batch(
     cursor: AsyncCursor,
     claim: Claim,
     made: Recorded,
     marked_to: int,
-    reasons: dict[str, Counts],
+    locked: Locked,
     *,
     release: bool,
     recovering: bool,
-) -> None:
+) -> bytes:
     closed = made.stop == claim.size
-    await cursor.execute(
-        SQL("""
-        UPDATE executions_batch SET position = {position}, marked_to = {marked_to}, state = {state},
-            sent = sent + {sent}, skipped = skipped + {skipped}, failed = failed + {failed},
-            unknown = unknown + {unknown}, parked = parked + {parked}, reasons = {reasons}, crashes = {crashes}, {lease}
-        WHERE id = {id}
-        """).format(
-            position=Literal(made.stop),
-            marked_to=Literal(max(marked_to, made.stop)),
-            state=_state(made, closed=closed, recovering=recovering),
-            **{name: Literal(made.counts[name]) for name in ("sent", "skipped", "failed", "unknown", "parked")},
-            reasons=Literal(Jsonb(with_reasons(reasons, made))),
-            crashes=_crashes(made, recovering=recovering),
-            lease=_RELEASED if closed or release else SQL("lease_until = {}").format(lease_end()),
-            id=Literal(claim.id),
-        )
-    )
+    reasons = b"reasons"
+    if made.reasons:
+        reasons = Literal(Jsonb(with_reasons(locked.reasons, made))).as_bytes(cursor)
+    return _UPDATE % {
+        b"id": claim.id,
+        b"position": made.stop,
+        b"marked_to": max(marked_to, made.stop),
+        b"state": _state(made, closed=closed, recovering=recovering),
+        b"reasons": reasons,
+        b"crashes": _crashes(made, recovering=recovering),
+        b"lease": _RELEASED if closed or release else _RENEWED,
+        **{name.encode(): made.counts[name] for name in ("sent", "skipped", "failed", "unknown", "parked")},
+    }
 
 
-def _crashes(made: Recorded, *, recovering: bool) -> SQL:
+_UPDATE = b"""
+    UPDATE executions_batch SET position = %(position)d, marked_to = %(marked_to)d, state = %(state)b,
+        sent = sent + %(sent)d, skipped = skipped + %(skipped)d, failed = failed + %(failed)d,
+        unknown = unknown + %(unknown)d, parked = parked + %(parked)d, reasons = %(reasons)b,
+        crashes = %(crashes)b, %(lease)b
+    WHERE id = %(id)d
+"""
+_RELEASED = b"lease_token = NULL, lease_until = NULL, journal = ''"
+_RENEWED = b"lease_until = " + lease_end().as_bytes()
+
+
+def _crashes(made: Recorded, *, recovering: bool) -> bytes:
     """Crashes in a row without anything done between them."""
     if made.stop > made.start:
-        return SQL("0")
-    return SQL("crashes + 1") if recovering else SQL("crashes")
+        return b"0"
+    return b"crashes + 1" if recovering else b"crashes"
 
 
-def _state(made: Recorded, *, closed: bool, recovering: bool) -> Composable:
+def _state(made: Recorded, *, closed: bool, recovering: bool) -> bytes:
     if recovering and not closed and made.stop == made.start:
-        return SQL("CASE WHEN crashes + 1 >= {} THEN {} ELSE state END").format(
-            Literal(CRASHES_ALLOWED), Literal(BatchState.QUARANTINED.value)
-        )
-    return Literal((BatchState.CLOSED if closed else BatchState.OPEN).value)
-
-
-_RELEASED = SQL("lease_token = NULL, lease_until = NULL, journal = ''")
+        return b"CASE WHEN crashes + 1 >= %d THEN %d ELSE state END" % (CRASHES_ALLOWED, BatchState.QUARANTINED)
+    return b"%d" % (BatchState.CLOSED if closed else BatchState.OPEN)
 
 
 def _take_over(window: Window, marked: Marked) -> None:

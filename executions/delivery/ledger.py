@@ -6,7 +6,6 @@ from struct import Struct
 from typing import NamedTuple
 
 from psycopg import AsyncCursor
-from psycopg.errors import UniqueViolation
 
 COLUMNS = (
     "launched_on, execution_id, contact_id, address_id, workspace_id, outcome, attempts, provider_id,"
@@ -71,18 +70,21 @@ class Ledger:
         return b"".join(parts)
 
     async def write(self, cursor: AsyncCursor, rows: Sequence[LedgerRow], *, recorded_at: int) -> None:
-        """In the caller's transaction. A row that is there already stays: what was sent is not rolled back for it."""
-        if not rows:
-            return
-        stream = self.encode(rows, recorded_at=recorded_at)
-        try:
-            async with cursor.connection.transaction(), cursor.copy(_COPY) as copy:
-                await copy.write(stream)
-        except UniqueViolation:
+        """In the caller's transaction, which is over if this raises UniqueViolation: `write_new` is for the next."""
+        if rows:
+            await _copy(cursor, _COPY, self.encode(rows, recorded_at=recorded_at))
+
+    async def write_new(self, cursor: AsyncCursor, rows: Sequence[LedgerRow], *, recorded_at: int) -> None:
+        """Rows that are there already stay."""
+        if rows:
             await cursor.execute(_STAGE)
-            async with cursor.copy(_COPY_STAGED) as copy:
-                await copy.write(stream)
+            await _copy(cursor, _COPY_STAGED, self.encode(rows, recorded_at=recorded_at))
             await cursor.execute(_UNSTAGE)
+
+
+async def _copy(cursor: AsyncCursor, statement: str, stream: bytes) -> None:
+    async with cursor.copy(statement) as copy:
+        await copy.write(stream)
 
 
 def _text(text: str | None) -> bytes:

@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 import orjson
 from psycopg import AsyncCursor
-from psycopg.sql import SQL, Composable, Composed, Literal
+from psycopg.sql import SQL, Composable, Literal
 
 from executions.states import SkipReason
 
 # json_build_object takes at most 100 arguments.
 MOST_NAMES = 45
+# Attributes as small as this are sooner read whole than picked from: 2 µs instead of 5 for ten names.
+SMALL_BYTES = 200
+SMALL_BYTES_PER_NAME = 60
 _NOBODY: Mapping[str, Any] = {}
 
 
@@ -37,10 +40,11 @@ class Roster:
         self._query = _query(workspace_id, execution_id, type, _fields(names, whole=whole), inline=inline, whole=whole)
 
     async def read(self, cursor: AsyncCursor, *, batch_id: int, start: int, stop: int) -> list[Recipient]:
-        """The recipients of a batch from place `start` up to but not including `stop`, in the batch's order."""
-        await cursor.execute(_NESTED_LOOPS)
-        chunk = _CHUNK.format(batch=Literal(batch_id), first=Literal(start + 1), last=Literal(stop))
-        await cursor.execute(Composed([chunk, self._query]))
+        """The recipients of a batch from place `start` up to but not including `stop`, in the batch's order.
+
+        In a transaction with `NESTED_LOOPS`.
+        """
+        await cursor.execute(self._query % {b"batch": batch_id, b"first": start + 1, b"last": stop})
         loads = orjson.loads
         return [
             Recipient(
@@ -58,12 +62,13 @@ class Roster:
 
 
 # PostgreSQL would read a small table whole for each chunk of 500.
-_NESTED_LOOPS = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
-_CHUNK = SQL("""
+NESTED_LOOPS = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+_CHUNK = b"""
     WITH r AS (SELECT u.* FROM executions_batchrecipients b, unnest(
-        b.contact_ids[{first}:{last}], b.address_ids[{first}:{last}]) WITH ORDINALITY AS u (contact_id, address_id, n)
-        WHERE b.batch_id = {batch})
-""")
+        b.contact_ids[%(first)d:%(last)d], b.address_ids[%(first)d:%(last)d])
+            WITH ORDINALITY AS u (contact_id, address_id, n)
+        WHERE b.batch_id = %(batch)d)
+"""
 
 
 def _fields(names: Sequence[str], *, whole: bool) -> Composable:
@@ -72,13 +77,13 @@ def _fields(names: Sequence[str], *, whole: bool) -> Composable:
     if not names:
         return SQL("NULL")
     pairs = [SQL("{name}, c.attributes->{name}").format(name=Literal(name)) for name in names]
-    return SQL("json_build_object({})::text").format(SQL(", ").join(pairs))
+    return SQL(
+        "CASE WHEN pg_column_size(c.attributes) <= {} THEN c.attributes::text ELSE json_build_object({})::text END"
+    ).format(Literal(SMALL_BYTES + SMALL_BYTES_PER_NAME * len(names)), SQL(", ").join(pairs))
 
 
-def _query(
-    workspace_id: int, execution_id: int, type: str, fields: Composable, *, inline: bool, whole: bool
-) -> Composable:
-    """What follows `_CHUNK`; made a text once, as it is the same for every chunk."""
+def _query(workspace_id: int, execution_id: int, type: str, fields: Composable, *, inline: bool, whole: bool) -> bytes:
+    """With places for the batch, and the first and last place in it; made a text once for all chunks."""
     personalization: Composable = SQL("NULL")
     recipient_data: Composable = SQL("")
     if inline:
@@ -110,4 +115,4 @@ def _query(
         contact=SQL(", c.external_id, c.locale, c.timezone") if whole else SQL(""),
         recipient_data=recipient_data,
     )
-    return SQL(query.as_string())
+    return _CHUNK + query.as_bytes().replace(b"%", b"%%")
