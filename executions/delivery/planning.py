@@ -17,7 +17,7 @@ from audiences.models import Suppression
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, contacts_sql
 from executions.delivery.freezing import freeze_for_planner
-from executions.delivery.leases import LET_GO_IF_SILENT, expired, lease_end
+from executions.delivery.leases import LET_GO_IF_SILENT, PLAN_LEASE_SECONDS, expired, lease_end
 from executions.delivery.page import Page, page_sql
 from executions.delivery.partitions import ensure_partition
 from executions.delivery.retried import retried_before
@@ -67,6 +67,7 @@ def plan(execution_id: int) -> Planned:
 
 
 def _acquire(execution_id: int) -> _Plan | None:
+    """A row that another planner's page holds is not waited for: one that is slow would take every worker in turn."""
     token = uuid4()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -74,12 +75,13 @@ def _acquire(execution_id: int) -> _Plan | None:
             UPDATE executions_execution e SET plan_token = {token}, plan_lease_until = {lease_end},
                 plan_until = coalesce(plan_until,
                     (SELECT max(id) FROM audiences_contact c WHERE c.workspace_id = e.workspace_id), 0)
-            WHERE id = {id} AND state IN ('planning', 'cancelling') AND size IS NULL
-                AND (plan_token IS NULL OR {expired})
+            WHERE id = (SELECT id FROM executions_execution
+                WHERE id = {id} AND state IN ('planning', 'cancelling') AND size IS NULL
+                AND (plan_token IS NULL OR {expired}) FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING launched_on, plan_until, plan_cursor, plan_horizon, plan_probes
             """).format(
                 token=Literal(token),
-                lease_end=lease_end(),
+                lease_end=lease_end(PLAN_LEASE_SECONDS),
                 id=Literal(execution_id),
                 expired=expired("plan_lease_until"),
             )
@@ -124,7 +126,7 @@ def _plan_page(held: _Plan) -> bool | None:
             WHERE id = {id} AND plan_token = {token} AND plan_cursor = {after}
                 AND state IN ('planning', 'cancelling') AND size IS NULL
             """).format(
-                lease_end=lease_end(),
+                lease_end=lease_end(PLAN_LEASE_SECONDS),
                 last=Literal(page.last),
                 after=Literal(page.after),
                 id=Literal(held.execution_id),
