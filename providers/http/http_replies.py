@@ -93,13 +93,14 @@ def judge(answer: Answer) -> Result:
 def judge_each(answer: Answer, ids: list[str]) -> list[Result] | None:
     """The results of a batch's messages; None where the answer names none and speaks for the whole batch.
 
-    Of a message that `results` passes over nobody knows what became.
+    Of a message that `results` passes over, or that a cut body might have named, nobody knows what became.
     """
-    if b'"results"' not in answer.body:
+    good = 200 <= answer.status <= 299
+    if b'"results"' not in answer.body and (answer.whole or not good):
         return None
     named = _results(answer)
     if named is None:
-        return [_unclear(answer)] * len(ids) if 200 <= answer.status <= 299 else None
+        return [_unclear(answer)] * len(ids) if good else None
     missing = _unclear(answer)
     accepted = Result(Verdict.SENT, None, _said(answer.status))
     return [_one(named[id], accepted) if id in named else missing for id in ids]

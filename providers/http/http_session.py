@@ -122,7 +122,7 @@ class HttpSession(asyncio.Protocol):
         if self._alarm is not None:
             self._alarm.cancel()
         if self._flow is not None:
-            self._guarded(lambda: self._end(words, whole=not read_head(self._head).framed))
+            self._guarded(lambda: self._end(words, whole=exc is None and not read_head(self._head).framed))
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -164,7 +164,7 @@ class HttpSession(asyncio.Protocol):
         elif trouble is not None:
             self._give_up(trouble)
         elif self._received > HEAD_LIMIT + (self._body_limit if self._status else 0):
-            self._end(f"{self.name} sent more than {self._body_limit} bytes", whole=False)
+            self._end(f"{self.name} sent {self._received} bytes, more than an answer may have", whole=False)
 
     def _deliver(self, *, keep: bool, whole: bool = True) -> None:
         head = _NOTHING

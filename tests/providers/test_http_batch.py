@@ -168,8 +168,9 @@ def test_a_batch_that_is_never_answered_is_in_doubt() -> None:
     assert sent.verdicts == [UNKNOWN] * 10 + [UNAVAILABLE] * 10
 
 
-def test_results_that_are_cut_short_leave_the_batch_in_doubt() -> None:
-    cut = 'HTTP/1.1 200 OK\r\nContent-Length: 9000\r\nConnection: close\r\n\r\n{"results": [{"id": "7-0-1", "sta'
+@pytest.mark.parametrize("body", ["", '{"resul', '{"results": [{"id": "7-0-1", "sta'])
+def test_results_that_are_cut_short_leave_the_batch_in_doubt(body: str) -> None:
+    cut = f"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\nConnection: close\r\n\r\n{body}"
     assert batch(Service(lambda request, n: cut), 3).verdicts == [UNKNOWN] * 3
 
 
