@@ -15,8 +15,9 @@ from audiences.lists import archive_list
 from audiences.models import Address, Contact, List, ListMembership, Suppression
 from audiences.segments.admin import SegmentAdmin
 from audiences.suppressions import remove_suppression
-from workspaces.admin_scope import ScopedModelAdmin, ScopedTabularInline, ServiceModelAdmin, actor_of, workspace_ids
+from workspaces.admin_scope import actor_of, workspace_ids
 from workspaces.roles import Role
+from workspaces.scoped_admin import ScopedModelAdmin, ScopedTabularInline, ServiceModelAdmin
 
 __all__ = ["ContactAdmin", "ListAdmin", "SegmentAdmin", "SuppressionAdmin", "UploadAdmin"]
 

@@ -15,9 +15,10 @@ from audiences.models import List, Upload, UploadState
 from audiences.uploads import create_upload
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ServiceModelAdmin, actor_of, get_scoped_object_or_404, workspaces_of
+from workspaces.admin_scope import actor_of, get_scoped_object_or_404, workspaces_of
 from workspaces.models import Workspace
 from workspaces.roles import Role
+from workspaces.scoped_admin import ServiceModelAdmin
 
 _ENDED = (UploadState.FINISHED, UploadState.FAILED)
 _FIELD_OF = {"list_id": "list", "format": "file"}

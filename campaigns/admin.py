@@ -11,8 +11,9 @@ from django.utils.html import format_html, format_html_join
 from campaigns.admin_form import CampaignForm
 from campaigns.models import Campaign, CampaignState
 from campaigns.services import archive_campaign
-from workspaces.admin_scope import ServiceModelAdmin, actor_of, workspace_ids
+from workspaces.admin_scope import actor_of, workspace_ids
 from workspaces.roles import Role
+from workspaces.scoped_admin import ServiceModelAdmin
 
 
 class TagFilter(admin.SimpleListFilter):

@@ -12,7 +12,8 @@ from executions.admin_pages import deliveries, live, quarantine, retry, settle
 from executions.admin_pages.caps import FrequencyCapAdmin
 from executions.models import Execution
 from executions.states import State
-from workspaces.admin_scope import ScopedModelAdmin, get_scoped_object_or_404
+from workspaces.admin_scope import get_scoped_object_or_404
+from workspaces.scoped_admin import ScopedModelAdmin
 
 __all__ = ["ExecutionAdmin", "FrequencyCapAdmin"]
 

@@ -21,8 +21,9 @@ from providers.mime_address import AddressError, wire_address
 from providers.models import Kind, Provider, Sender
 from providers.probing import probe
 from workspaces.admin_forms import ScopedModelForm
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404, workspace_ids
+from workspaces.admin_scope import actor_of, get_scoped_object_or_404, workspace_ids
 from workspaces.roles import Role
+from workspaces.scoped_admin import ScopedModelAdmin
 
 __all__ = ["ProviderAdmin", "SandboxMessageAdmin", "SenderAdmin"]
 

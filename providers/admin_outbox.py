@@ -14,7 +14,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from common.channels import Type
 from providers.models import SandboxMessage
-from workspaces.admin_scope import ScopedModelAdmin, get_scoped_object_or_404
+from workspaces.admin_scope import get_scoped_object_or_404
+from workspaces.scoped_admin import ScopedModelAdmin
 
 # Nothing in a message may run or call home, whatever its author wrote.
 _SHOWN_HEADERS = ("From", "Reply-To", "To", "Date", "List-Unsubscribe")

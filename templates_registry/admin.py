@@ -16,7 +16,8 @@ from templates_registry.admin_editor import editor
 from templates_registry.models import Template, TemplateVersion
 from templates_registry.parts import PARTS
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, get_scoped_object_or_404
+from workspaces.admin_scope import actor_of, get_scoped_object_or_404
+from workspaces.scoped_admin import ScopedModelAdmin
 
 _STARTERS: dict[str, dict[str, str]] = {
     "email": {

@@ -13,11 +13,12 @@ from django.utils.html import format_html, format_html_join
 
 from workspaces.admin_forms import ScopedModelForm
 from workspaces.admin_keys import ApiKeyAdmin
-from workspaces.admin_scope import ScopedModelAdmin, actor_of
+from workspaces.admin_scope import actor_of
 from workspaces.admin_users import UserAdmin
 from workspaces.admin_write_keys import WriteKeyAdmin
 from workspaces.models import App, AuditEntry, Membership, Workspace
 from workspaces.roles import Role
+from workspaces.scoped_admin import ScopedModelAdmin
 from workspaces.write_keys import create_write_key
 
 __all__ = [

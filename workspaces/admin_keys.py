@@ -12,10 +12,11 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ServiceModelAdmin, actor_of
+from workspaces.admin_scope import actor_of
 from workspaces.keys import NewKey, create_api_key, revoke_api_key
 from workspaces.models import ApiKey
 from workspaces.roles import Role, Scope
+from workspaces.scoped_admin import ServiceModelAdmin
 
 
 class ApiKeyForm(ScopedModelForm):

@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from workspaces.admin_scope import ScopedModelAdmin, actor_of, workspace_ids, workspaces_of
+from workspaces.admin_scope import actor_of, workspace_ids, workspaces_of
 from workspaces.audit import record
 from workspaces.models import Membership, User, Workspace
 from workspaces.roles import Role
+from workspaces.scoped_admin import ScopedModelAdmin
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import UserChangeForm, UserCreationForm

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ServiceModelAdmin, actor_of
+from workspaces.admin_scope import actor_of
 from workspaces.models import WriteKey
 from workspaces.roles import Role
+from workspaces.scoped_admin import ServiceModelAdmin
 from workspaces.write_keys import create_write_key, revoke_write_key
 
 

@@ -21,8 +21,9 @@ from audiences.segments.words import words_of
 from common.channels import APP_TYPES, Type
 from common.errors import DomainError, Invalid
 from workspaces.admin_forms import JSONObject, ScopedModelForm, show_errors
-from workspaces.admin_scope import ServiceModelAdmin, actor_of, may, workspace_ids
+from workspaces.admin_scope import actor_of, may, workspace_ids
 from workspaces.roles import Role
+from workspaces.scoped_admin import ServiceModelAdmin
 
 _TEXT = UnfoldAdminTextareaWidget(attrs={"rows": 12, "spellcheck": "false", "class": "v-code"})
 _SHOWN = 160

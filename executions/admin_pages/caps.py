@@ -14,8 +14,9 @@ from executions.cap_words import short_window
 from executions.caps.rules import CapFields, create_cap, delete_cap, update_cap
 from executions.models import FrequencyCap
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import ServiceModelAdmin, actor_of, workspace_ids
+from workspaces.admin_scope import actor_of, workspace_ids
 from workspaces.roles import Role
+from workspaces.scoped_admin import ServiceModelAdmin
 
 
 class FrequencyCapForm(ScopedModelForm):
