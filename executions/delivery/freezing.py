@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models.functions import Now
+from psycopg.errors import QueryCanceled
 from psycopg.sql import SQL, Literal
 
 from audiences.segments.frozen import freezing_sql
@@ -17,9 +19,17 @@ from audiences.segments.selectors import FOR_SETS, bounded, moment_of
 from audiences.sources import segments_in
 from executions.delivery.classify import Scope
 from executions.delivery.leases import lease_end
+from executions.models import Execution
+from executions.states import State
 
 # Nobody renews the lease while the statement runs, so it has both: time enough, and an end.
-FREEZING_SECONDS = 300
+FREEZING_SECONDS = 120
+_TOO_SLOW = {
+    "code": "too_slow",
+    "message": f"Finding who fits its segments took more than {FREEZING_SECONDS} seconds, so nobody was sent anything."
+    " Narrow their rules, and launch again.",
+    "retry_at": None,
+}
 
 
 def freeze_for_planner(scope: Scope, *, execution_id: int, token: UUID, until: int) -> bool:
@@ -30,7 +40,20 @@ def freeze_for_planner(scope: Scope, *, execution_id: int, token: UUID, until: i
     if found is None:
         return False
     frozen_at: datetime | None = found[0]
-    return frozen_at is not None or _freeze_once(scope, execution_id, token, until)
+    try:
+        return frozen_at is not None or _freeze_once(scope, execution_id, token, until)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        _give_up(execution_id, token)
+        return False
+
+
+def _give_up(execution_id: int, token: UUID) -> None:
+    """Asked again it would take as long again, for ever."""
+    Execution.objects.filter(pk=execution_id, plan_token=token, state=State.PLANNING).update(
+        state=State.FAILED, state_reason=_TOO_SLOW, finished_at=Now(), size=0
+    )
 
 
 def freeze_in_time(scope: Scope, *, until: int) -> None:

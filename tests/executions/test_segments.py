@@ -162,6 +162,25 @@ def test_a_planner_that_lost_its_lease_while_it_froze_leaves_nothing(
     assert len(planned(execution)) == 1
 
 
+def test_a_question_that_takes_too_long_fails_the_execution_and_says_why(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pros(workspace, 1)
+    execution = launched(workspace, {"type": "segment", "id": make_segment(workspace, PRO).pk})
+    freeze = freezing._freeze
+
+    def slow(cursor: Any, *args: Any) -> None:
+        freeze(cursor, *args)
+        cursor.execute("SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(30)")
+
+    monkeypatch.setattr(freezing, "_freeze", slow)
+    assert plan(execution.pk) is Planned.NOT_OURS
+    execution.refresh_from_db()
+    assert (execution.state, execution.size) == (State.FAILED, 0)
+    assert (execution.state_reason or {})["code"] == "too_slow"
+    assert not FrozenSegment.objects.exists()
+
+
 def test_days_are_those_of_the_planning_in_the_workspaces_zone(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
