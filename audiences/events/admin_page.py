@@ -37,7 +37,10 @@ def events_view(request: HttpRequest) -> HttpResponse:
     workspace = _chosen(request, workspaces)
     filters = _filters(request)
     page = _read(workspace, filters, _older_than(request))
-    kept: dict[str, str] = {**filters, **({"workspace": str(workspace.pk)} if workspace and len(workspaces) > 1 else {})}
+    kept: dict[str, str] = {
+        **filters,
+        **({"workspace": str(workspace.pk)} if workspace and len(workspaces) > 1 else {}),
+    }
     context = {
         **admin.site.each_context(request),
         "title": "Events",

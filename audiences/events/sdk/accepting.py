@@ -1,6 +1,6 @@
 """Takes a request of an SDK in: people, links, events, in one transaction. What it answers 200 to is committed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,23 +81,44 @@ def _linked_id(message: Message) -> str | None:
 
 
 def _write_people(batch: _Batch) -> None:
-    """What identify and group say of people, in their order."""
+    """What identify and group say of people, in their order, and then those who are new otherwise.
+
+    In one upsert: two in one transaction would take their locks on names out of order.
+    """
     told = [(one, told_by(one, app_id=batch.app.app_id)) for one in batch.messages if one.kind in ("identify", "group")]
     told = [(one, what) for one, what in told if what.names_somebody]
     for one, what in told:
         if what.left_out is not None:
             batch.refuse(one.index, what.left_out)
-    if told:
-        report = upsert_contacts(
-            workspace_id=batch.app.workspace_id, rows=[what.row for _, what in told], field_prefix=""
-        )
-        for refused in report.rejected:
-            message = told[refused.index][0]
-            batch.refuse(message.index, BadValue(refused.code, refused.message, field="traits"))
-        for (one, _), contact_id in zip(told, report.contact_ids, strict=True):
-            if contact_id is not None:
-                batch.contacts[one.index] = contact_id
-        _unsubscribe(batch, told)
+    new = _unknown(batch, {one.index for one, _ in told})
+    if not told and not new:
+        return
+    rows = [*(what.row for _, what in told), *({"external_id": one.user_id} for one in new)]
+    report = upsert_contacts(workspace_id=batch.app.workspace_id, rows=rows, field_prefix="")
+    messages = [*(one for one, _ in told), *new]
+    for refused in report.rejected:
+        batch.refuse(messages[refused.index].index, BadValue(refused.code, refused.message, field="traits"))
+    for one, contact_id in zip(messages, report.contact_ids, strict=True):
+        if contact_id is not None:
+            batch.contacts[one.index] = contact_id
+    _unsubscribe(batch, told)
+
+
+def _unknown(batch: _Batch, told: Collection[int]) -> list[Message]:
+    """One message of each user id that nobody has yet; the messages of the others get their contacts."""
+    left = [one for one in batch.messages if one.user_id is not None and one.index not in told]
+    found = _resolve(batch, left, create_missing=False)
+    batch.contacts |= {one.index: found[one.user_id] for one in left if one.user_id in found}
+    return list({one.user_id: one for one in left if one.user_id not in found}.values())
+
+
+def _resolve(batch: _Batch, messages: Sequence[Message], *, create_missing: bool) -> dict[str | None, int]:
+    """Contact ids by user id."""
+    persons = {user_id: PersonRow(user_id, {"external_id": user_id}) for one in messages if (user_id := one.user_id)}
+    if not persons:
+        return {}
+    found = resolve(workspace_id=batch.app.workspace_id, persons=list(persons.values()), create_missing=create_missing)
+    return {user_id: found[user_id] for user_id in persons if user_id in found}
 
 
 def _unsubscribe(batch: _Batch, told: Sequence[tuple[Message, Told]]) -> None:
@@ -115,12 +136,9 @@ def _unsubscribe(batch: _Batch, told: Sequence[tuple[Message, Told]]) -> None:
 
 
 def _name_the_rest(batch: _Batch) -> None:
-    """Everyone who is named by a user id, and not written yet."""
+    """Further messages of those just made, and of those whose traits were refused."""
     left = [one for one in batch.messages if one.user_id is not None and one.index not in batch.contacts]
-    persons = {user_id: PersonRow(user_id, {"external_id": user_id}) for one in left if (user_id := one.user_id)}
-    if not persons:
-        return
-    found = resolve(workspace_id=batch.app.workspace_id, persons=list(persons.values()), create_missing=True)
+    found = _resolve(batch, left, create_missing=True)
     batch.contacts |= {one.index: found[one.user_id] for one in left if one.user_id in found}
 
 
