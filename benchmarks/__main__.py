@@ -14,6 +14,7 @@ from benchmarks.services import DATABASE, Busy, own_database, own_index
 SCENARIOS = {
     "render": "rendering the bench template",
     "plan": "planning the large list",
+    "segment": "counting segments of two conditions over as many contacts",
     "data": "the whole system to a receiver with PIPELINING",
     "bdat": "the same where CHUNKING is offered",
     "debian": "the same to Debian's smtp-sink",

@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, fairness, ingest, peers, planning, rendering, yardstick
+from benchmarks import bare, fairness, ingest, peers, planning, rendering, segments, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.http_service import nginx, nginx_binary
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
@@ -72,6 +72,8 @@ class Suite:
         tidy()
         if "plan" in self._only:
             planning.measure(self._table, world, size=self._large, runs=self._runs)
+        if "segment" in self._only:
+            segments.measure(self._table, world, runs=self._runs)
         if self._only & {*BARS_US, "caps", "bare", "small"}:
             self._whole_system(world)
         if "memory" in self._only:
@@ -88,7 +90,7 @@ class Suite:
         sizes = {SMALL, WARM_UP, self._size}
         if "fairness" in self._only:
             sizes.add(fairness.SMALL)
-        if self._only & {"plan", "memory", "fairness"}:
+        if self._only & {"plan", "segment", "memory", "fairness"}:
             sizes.add(self._large)
         if "latency" in self._only:
             sizes.add(LATENCY_SIZE)
