@@ -99,7 +99,7 @@ def test_what_is_wrong_stands_beside_its_condition(admin: Page, workspace: Works
     admin.goto("/admin/audiences/segment/add/")
     leaf = admin.locator(".v-rule-leaf")
     expect(leaf.locator(".v-errors")).to_contain_text("name: This can't be empty.")
-    write(leaf.get_by_label("Attribute", exact=True), "age")
+    write(leaf.get_by_role("combobox", name="Attribute", exact=True), "age")
     leaf.get_by_label("Type of value").select_option("number")
     leaf.get_by_label("Comparison").select_option("between")
     write(leaf.get_by_label("From"), "9")
