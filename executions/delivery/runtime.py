@@ -32,7 +32,7 @@ class Runtime:
         self._journal: Journal | None = None
         self._rates: Rates | None = None
         self._prepared: OrderedDict[int, Prepared] = OrderedDict()
-        self._adapters: OrderedDict[int, tuple[ProviderSettings, Adapter]] = OrderedDict()
+        self._adapters: OrderedDict[tuple[int, str], tuple[ProviderSettings, Adapter]] = OrderedDict()
 
     def run[Answer](self, work: Coroutine[Any, Any, Answer]) -> Answer:
         return self._loop.run_until_complete(work)
@@ -82,16 +82,17 @@ class Runtime:
         return found
 
     async def adapter(self, provider_id: int, settings: ProviderSettings) -> Adapter:
-        """Pooled by provider, until its settings change. Raises ConfigError."""
-        known = self._adapters.get(provider_id)
+        """Pooled by provider and type, until its settings change. Raises ConfigError."""
+        key = provider_id, settings.type
+        known = self._adapters.get(key)
         if known is not None and known[0] == settings:
-            self._adapters.move_to_end(provider_id)
+            self._adapters.move_to_end(key)
             return known[1]
         if known is not None:
             await known[1].close()
-            del self._adapters[provider_id]
+            del self._adapters[key]
         adapter = open_adapter(settings)
-        self._adapters[provider_id] = (settings, adapter)
+        self._adapters[key] = (settings, adapter)
         if len(self._adapters) > ADAPTERS_AT_ONCE:
             _, (_, oldest) = self._adapters.popitem(last=False)
             await oldest.close()

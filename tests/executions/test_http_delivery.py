@@ -17,7 +17,16 @@ from executions.states import State
 from providers.models import Provider
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, deliver, drain_all, make_due
-from tests.factories import actor_for, make_campaign, make_contacts, make_provider, make_user, make_workspace
+from tests.factories import (
+    actor_for,
+    make_address,
+    make_campaign,
+    make_contact,
+    make_contacts,
+    make_provider,
+    make_user,
+    make_workspace,
+)
 from tests.providers.http_service import Act, Reply, Request, Script, Service, reply
 from workspaces.models import Workspace
 
@@ -91,6 +100,16 @@ def test_a_rejected_recipient_of_a_batch_fails_and_a_dead_address_is_marked() ->
     assert counts(execution) == {"sent": 19, "failed": 1}
     [dead] = Address.objects.filter(state="dead")
     assert (dead.contact_id, dead.pk, "failed", "rejected") in ledger(execution)
+
+
+def test_a_provider_of_several_types_keeps_its_connections_for_each() -> None:
+    with listening(Service()) as service:
+        email = launched(service, "http", idle_timeout=600)
+        make_address(make_contact(email.workspace), "sms", value="+4915112345678")
+        for type in ("email", "sms", "email", "sms"):
+            deliver(make_execution(email.workspace, type=type))
+    assert service.connections == 2
+    assert {message["type"] for message in messages(service)} == {"email", "sms"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
