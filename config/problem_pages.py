@@ -70,6 +70,12 @@ PAGES: dict[str, ProblemPage] = {
         "Two requests at the same time wanted the same thing.",
         "Read it again, then retry.",
     ),
+    "in_use": ProblemPage(
+        409,
+        "It is in use",
+        "Something that is not over refers to it; the detail says what.",
+        "Cancel that or wait until it is finished, then delete again.",
+    ),
     "key_in_progress": ProblemPage(
         409,
         "The same request is in progress",
@@ -99,6 +105,12 @@ PAGES: dict[str, ProblemPage] = {
         "There is nobody in the audience",
         "The sources that the audience names hold no contact.",
         "Name a source with contacts in it, or import some first.",
+    ),
+    "too_slow": ProblemPage(
+        422,
+        "The question takes too long",
+        "Finding who fits a rule took longer than the limit that the detail names, so it was stopped.",
+        "Narrow the rule: name fewer events, a shorter window, or a list to begin with.",
     ),
     "unusable_value": ProblemPage(
         422,

@@ -19,6 +19,7 @@ ROLES = list(Role)
 PAGES: dict[str, tuple[Role, Role | None, Role | None]] = {
     "audiences.contact": (Role.VIEWER, None, None),
     "audiences.list": (Role.VIEWER, Role.EDITOR, Role.EDITOR),
+    "audiences.segment": (Role.VIEWER, Role.EDITOR, Role.EDITOR),
     "audiences.suppression": (Role.VIEWER, Role.EDITOR, None),
     "audiences.upload": (Role.VIEWER, Role.EDITOR, None),
     "campaigns.campaign": (Role.VIEWER, Role.EDITOR, Role.EDITOR),
