@@ -47,7 +47,6 @@ def events_view(request: HttpRequest) -> HttpResponse:
         "workspaces": workspaces if len(workspaces) > 1 else [],
         "workspace": workspace,
         "filters": filters,
-        "sources": EventSource.choices,
         "rows": _shown(page.rows),
         "live": not page.before,
         "rows_query": urlencode(kept),
@@ -76,8 +75,6 @@ def _chosen(request: HttpRequest, workspaces: list[Workspace]) -> Workspace | No
 def _filters(request: HttpRequest) -> dict[str, str]:
     """Words that mean nothing are left out."""
     found = {"name": request.GET.get("name", "")[:NAME_LENGTH], "person": request.GET.get("person", "")[:ID_LENGTH]}
-    if request.GET.get("source") in EventSource.values:
-        found["source"] = request.GET["source"]
     return {name: value.strip() for name, value in found.items() if value.strip()}
 
 
@@ -93,7 +90,7 @@ def _read(workspace: Workspace | None, filters: Mapping[str, str], older_than: i
 
 
 def _found(workspace: Workspace, filters: Mapping[str, str]) -> Any:
-    found = events_of(workspace_id=workspace.pk, name=filters.get("name"), source=filters.get("source"))
+    found = events_of(workspace_id=workspace.pk, name=filters.get("name"))
     if person := filters.get("person"):
         return found.filter(contact_id__in=people_named(workspace_id=workspace.pk, text=person))
     return found

@@ -17,15 +17,12 @@ def events_of(
     *,
     workspace_id: int,
     name: str | None = None,
-    source: str | None = None,
     contact_id: int | None = None,
     external_id: str | None = None,
 ) -> QuerySet[Event]:
     found = Event.objects.filter(workspace_id=workspace_id)
     if name is not None:
         found = found.filter(name=name)
-    if source is not None:
-        found = found.filter(source=source)
     if contact_id is not None:
         found = found.filter(contact_id=contact_id)
     if external_id is not None:

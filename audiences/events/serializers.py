@@ -9,7 +9,7 @@ from audiences.events.content import ID_LENGTH, MAX_BYTES, NAME_LENGTH
 from audiences.events.models import EventSource
 from audiences.events.server_events import MAX_EVENTS
 from audiences.serializers import PageRead, RejectionRead
-from common.fields import FlagField, IdField, ItemsField, TextField, TimeField, WordField
+from common.fields import FlagField, IdField, ItemsField, TextField, TimeField
 from common.serializers import StrictSerializer
 
 
@@ -59,7 +59,6 @@ class EventsAnswer(serializers.Serializer[Any]):
 
 class EventQuery(StrictSerializer):
     name = TextField(required=False, max_length=NAME_LENGTH)
-    source = WordField(EventSource.choices, required=False)  # type: ignore[assignment]
     contact_id = IdField(required=False)
     external_id = TextField(required=False, max_length=ID_LENGTH)
 

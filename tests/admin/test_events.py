@@ -37,18 +37,16 @@ def test_the_last_events_come_first_with_all_that_was_sent(viewer: Client, works
     assert names(viewer.get(ROWS)) == ["second", "first"]
 
 
-def test_filters_are_by_name_person_and_source(viewer: Client, workspace: Workspace) -> None:
+def test_filters_are_by_name_and_person(viewer: Client, workspace: Workspace) -> None:
     one = make_contact(workspace, external_id="user-1", email="one@example.test")
     two = make_contact(workspace, external_id="user-2", email="two@example.test")
     make_event(one, name="a")
-    make_event(two, name="b", source="track")
+    make_event(two, name="b")
     for page in (PAGE, ROWS):
         assert names(viewer.get(page, {"name": "a"})) == ["a"]
         assert names(viewer.get(page, {"person": "user-2"})) == ["b"]
         assert names(viewer.get(page, {"person": "One@example.test"})) == ["a"]
         assert names(viewer.get(page, {"person": "nobody"})) == []
-        assert names(viewer.get(page, {"source": "track"})) == ["b"]
-        assert names(viewer.get(page, {"source": "nonsense"})) == ["b", "a"]
 
 
 def test_older_ones_are_a_page_away(viewer: Client, workspace: Workspace) -> None:

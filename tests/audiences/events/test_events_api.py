@@ -230,7 +230,6 @@ def test_events_are_listed_newest_first_and_filtered(api: Api, workspace: Worksp
     assert names("name=a") == [("a", None), ("a", contact.pk)]
     assert names(f"contact_id={contact.pk}") == names("external_id=user-1") == [("b", contact.pk), ("a", contact.pk)]
     assert names("external_id=nobody") == []
-    assert names("source=track") == []
     first = api.get(f"{PATH}?limit=2").json()
     second = api.get(first["next"]).json()
     assert [one["name"] for one in first["results"] + second["results"]] == ["a", "b", "a"]
