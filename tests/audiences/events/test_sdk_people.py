@@ -1,7 +1,9 @@
 """What identify, alias and group do to contacts, and whose events are whose."""
 
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -288,34 +290,71 @@ def test_who_is_deleted_leaves_no_link(sdk: Sdk, workspace: Workspace) -> None:
     assert owners() == [("a", None)]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_no_event_is_left_behind_while_somebody_identifies(app: App) -> None:
-    """Anonymous events and identifies of the same ids, at once: afterwards everything belongs to somebody."""
-    ids = [f"n-{n}" for n in range(8)]
+def at_once(*runs: Callable[[], None]) -> None:
+    """In a thread each, begun together; raises what one of them raised."""
     failures: list[BaseException] = []
-    start = threading.Barrier(4)
+    start = threading.Barrier(len(runs))
 
-    def run(make: Any) -> None:
+    def begin(run: Callable[[], None]) -> None:
         try:
             start.wait(20)
-            for one in ids:
-                accept_messages(app=app, messages=[make(one)])
+            run()
         except BaseException as error:
             failures.append(error)
         finally:
             connection.close()
 
-    def tracks(one: str) -> dict[str, Any]:
-        return {"type": "track", "event": "a", "anonymousId": one}
-
-    def identifies(one: str) -> dict[str, Any]:
-        return {"type": "identify", "userId": f"u-{one}", "anonymousId": one}
-
-    threads = [threading.Thread(target=run, args=(make,)) for make in (tracks, identifies, tracks, identifies)]
+    threads = [threading.Thread(target=begin, args=(run,)) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert failures == []
+    for failure in failures:
+        raise failure
+
+
+@pytest.fixture
+def committed_events(transactional_db: None) -> Iterator[None]:
+    """What threads commit; Django empties the tables of the models that it manages, and events are none."""
+    yield
+    Event.objects.all().delete()
+
+
+@pytest.mark.usefixtures("committed_events")
+def test_no_event_is_left_behind_while_somebody_identifies(app: App) -> None:
+    """Anonymous events and identifies of the same ids, at once: afterwards everything belongs to somebody."""
+
+    def tracks() -> None:
+        for number in range(8):
+            accept_messages(app=app, messages=[{"type": "track", "event": "a", "anonymousId": f"n-{number}"}])
+
+    def identifies() -> None:
+        for number in range(8):
+            message = {"type": "identify", "userId": f"u-{number}", "anonymousId": f"n-{number}"}
+            accept_messages(app=app, messages=[message])
+
+    at_once(tracks, identifies, tracks, identifies)
     assert Event.objects.count() == 32
     assert not Event.objects.filter(contact_id=None).exists()
+
+
+@pytest.mark.usefixtures("committed_events")
+def test_the_same_people_in_other_orders_at_once_are_made_once(app: App) -> None:
+    people = [f"u-{number}" for number in range(40)]
+
+    def sends(order: Sequence[str]) -> Callable[[], None]:
+        kinds = ("track", "identify", "group", "page")
+        batch = [
+            {"type": kinds[place % 4], "event": "a", "userId": one, "groupId": "g", "anonymousId": f"n-{one}"}
+            for place, one in enumerate(order)
+        ]
+        return partial(_send_each, app, [batch[:20], batch[20:], batch])
+
+    at_once(*(sends(order) for order in (people, people[::-1], people[20:] + people[:20], people[::-1])))
+    assert Contact.objects.count() == 40
+    assert Event.objects.count() == 4 * 80
+
+
+def _send_each(app: App, batches: Sequence[Sequence[Any]]) -> None:
+    for batch in batches:
+        accept_messages(app=app, messages=batch)
