@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import DomainError
 from executions.admin_pages.audience_words import audience_words
+from executions.delivery.domains import domain_of_batch
 from executions.enqueue import enqueue_next
 from executions.launching import control
 from executions.models import Execution
@@ -98,7 +99,7 @@ def live_state(execution: Execution, *, can_launch: bool) -> dict[str, Any]:
                 "name": name,
                 "count": progress.counts[name],
                 "reasons": [
-                    {"name": reason, "words": _WORDS.get(reason, reason.replace("_", " ")), "count": count}
+                    {"name": reason, "words": _in_words(reason), "count": count}
                     for reason, count in sorted(progress.reasons.get(name, {}).items(), key=lambda pair: -pair[1])
                 ],
             }
@@ -113,6 +114,13 @@ def live_state(execution: Execution, *, can_launch: bool) -> dict[str, Any]:
         "started_at": execution.started_at,
         "finished_at": execution.finished_at,
     }
+
+
+def _in_words(reason: str) -> str:
+    domain = domain_of_batch(reason)
+    if domain is not None:
+        return f"waiting for the rate of {domain}"
+    return _WORDS.get(reason, reason.replace("_", " "))
 
 
 def get_execution_for_admin(request: HttpRequest, execution_id: int, *, role: Role = Role.VIEWER) -> Execution:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
+from executions.admin_pages.live import live_state
 from executions.delivery.partitions import make_partitions
 from executions.models import Batch, Delivery
 from executions.states import BatchState, Outcome, State
@@ -49,6 +51,30 @@ def test_progress_gives_counts_and_reasons_in_words(staff: Staff, workspace: Wor
     ]
     assert state["progress"] == 0.7
     assert state["ended"] is False
+
+
+def test_who_waits_for_a_domains_rate_is_counted_by_domain(staff: Staff, workspace: Workspace) -> None:
+    execution = _running(workspace)
+    Batch.objects.create(
+        execution=execution, workspace_id=workspace.pk, state=BatchState.OPEN, size=10, reason="domain:gmail.com"
+    )
+    state = staff(Role.VIEWER).get(f"{_base(execution)}progress/").json()
+    [pending] = [outcome for outcome in state["outcomes"] if outcome["name"] == "pending"]
+    assert pending["reasons"] == [
+        {"name": "domain:gmail.com", "words": "waiting for the rate of gmail.com", "count": 10}
+    ]
+
+
+def test_an_execution_that_is_slowed_down_goes_on_and_says_so(staff: Staff, workspace: Workspace) -> None:
+    reason = {"code": "slowed", "message": "relay asks us to send more slowly.", "retry_at": None}
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    execution = _running(workspace, state_reason=reason, started_at=started, finished_at=None)
+    Batch.objects.create(
+        execution=execution, workspace_id=workspace.pk, state=1, size=10, position=9, marked_to=9, sent=9
+    )
+    with time_machine.travel(datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC), tick=False):
+        state = live_state(execution, can_launch=False)
+    assert (state["rate_per_second"], state["state_reason"]) == (3.0, reason)
 
 
 def test_the_page_says_why_an_execution_waits(staff: Staff, workspace: Workspace) -> None:

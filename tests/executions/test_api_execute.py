@@ -110,7 +110,7 @@ def test_the_plan_is_enqueued_on_commit(
 ) -> None:
     make_contact(workspace)
     published: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("executions.enqueue.publish", lambda *said: published.append(said))
+    monkeypatch.setattr("executions.enqueue.publish", lambda *said, queue: published.append(said))
     with django_capture_on_commit_callbacks() as callbacks:
         answer = api.post(path(make_campaign(workspace)), ALL)
         assert published == []
