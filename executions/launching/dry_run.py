@@ -77,13 +77,11 @@ def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float
 
 
 def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> dict[str, Any]:
-    started = monotonic()
     execution, report = launched.execution, launched.report
     scope, rules = scope_of(execution), rules_of(execution)
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
-    freeze_in_time(scope, until=until)
-    left = max(budget_seconds - (monotonic() - started), 0)
+    left = max(budget_seconds - freeze_in_time(scope, until=until), 0)
     forecast = _Rehearsal(scope, execution, content, rules, until).forecast(budget_seconds=left)
     version = execution.template_version
     return {
