@@ -1,13 +1,17 @@
 """The Celery application: `celery -A config worker` and `celery -A config beat`."""
 
+import gc
 import os
 import platform
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_process_shutdown, worker_ready
+from celery.signals import beat_init, worker_process_init, worker_process_shutdown, worker_ready
 
 from config import broker_channel
+
+# New objects before the youngest are searched for cycles; a chunk of 500 messages makes some ten thousand.
+GARBAGE_THRESHOLD = 50_000
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -32,6 +36,13 @@ def _beat_is_alive(**_: object) -> None:
     from executions.delivery.heartbeat import start_heart
 
     start_heart("beat", instance=platform.node())
+
+
+@worker_process_init.connect
+def _child_begins(**_: object) -> None:
+    """Messages hold no cycles, so collecting them as often as Python does by default was a tenth of their cost."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 
 
 @worker_process_shutdown.connect
