@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 
 from executions.delivery.runtime import close_runtime
 from tests.executions.work import forget_rates
+from tests.factories import make_contacts, make_list
+from workspaces.models import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +20,9 @@ def _engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
     forget_rates()
     yield
     close_runtime()
+
+
+@pytest.fixture
+def everyone(workspace: Workspace) -> dict[str, Any]:
+    """The audience of a list with two people."""
+    return {"type": "list", "id": make_list(workspace, make_contacts(workspace, 2)).pk}

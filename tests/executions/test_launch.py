@@ -1,26 +1,22 @@
-"""Launching: what is frozen, and everything that is refused."""
+"""Launching: what is frozen, and what of a campaign is refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from audiences.models import Contact, Upload, UploadState
 from campaigns.models import Campaign, CampaignState
-from common.authorship import SYSTEM, Actor
-from common.errors import Conflict, Invalid
+from common.authorship import Actor
+from common.errors import Conflict
 from executions.launching.checks import database_time
-from executions.launching.launch import Launched, launch
-from executions.launching.request import LaunchRequest
-from executions.models import Execution, RecipientData
+from executions.models import Execution
 from executions.states import State
 from providers.models import Provider
+from tests.executions.starting import refused, start
 from tests.factories import (
     make_campaign,
     make_contact,
-    make_contacts,
     make_draft_template,
-    make_list,
     make_provider,
     make_sender,
     make_template,
@@ -31,23 +27,6 @@ from workspaces.models import AuditEntry, Workspace
 
 pytestmark = pytest.mark.django_db
 KEY = Actor(kind="api_key", id=7, name="shop server", author_id=3)
-
-
-def start(campaign: Campaign, audience: Any, *, actor: Actor = SYSTEM, **more: Any) -> Launched:
-    return launch(campaign=campaign, request=LaunchRequest(audience=audience, **more), actor=actor)
-
-
-def refused(campaign: Campaign, audience: Any, **more: Any) -> dict[str, str]:
-    """The codes of a refusal by field; nothing may have been written."""
-    with pytest.raises(Invalid) as raised:
-        start(campaign, audience, **more)
-    assert Execution.objects.filter(campaign=campaign).count() == 0
-    return {error.field: error.code for error in raised.value.errors}
-
-
-@pytest.fixture
-def everyone(workspace: Workspace) -> dict[str, Any]:
-    return {"type": "list", "id": make_list(workspace, make_contacts(workspace, 2)).pk}
 
 
 def test_a_launch_freezes_what_the_campaign_says(workspace: Workspace, everyone: dict[str, Any]) -> None:
@@ -88,83 +67,6 @@ def test_a_launch_is_in_the_audit_trail(workspace: Workspace, everyone: dict[str
     execution = start(make_campaign(workspace), everyone, actor=KEY).execution
     entry = AuditEntry.objects.get(object_type="execution", object_id=execution.pk)
     assert (entry.action, entry.actor_name, entry.workspace_id) == ("launched", "shop server", workspace.pk)
-
-
-@pytest.mark.parametrize(
-    ("audience", "errors"),
-    [
-        (None, {"audience": "required"}),
-        ("everyone", {"audience": "wrong_type"}),
-        ({}, {"audience.type": "required"}),
-        ({"type": "planet"}, {"audience.type": "unknown_choice"}),
-        ({"type": ["list"]}, {"audience.type": "unknown_choice"}),
-        ({"type": "list"}, {"audience.id": "required"}),
-        ({"type": "list", "id": "x1"}, {"audience.id": "wrong_type"}),
-        ({"type": "list", "id": True}, {"audience.id": "wrong_type"}),
-        ({"type": "list", "id": 10**30}, {"audience.id": "not_found"}),
-        ({"type": "list", "id": -1}, {"audience.id": "not_found"}),
-        ({"type": "list", "id": 987654321}, {"audience.id": "not_found"}),
-        ({"type": "segment", "id": 7}, {"audience.id": "not_found"}),
-        ({"type": "upload", "id": 7}, {"audience.id": "not_found"}),
-        ({"type": "all", "ids": [1]}, {"audience.ids": "unknown_field"}),
-        ({"type": "any_of"}, {"audience.sources": "required"}),
-        ({"type": "any_of", "sources": []}, {"audience.sources": "audience_empty"}),
-        ({"type": "any_of", "sources": ["list"]}, {"audience.sources[0]": "wrong_type"}),
-        (
-            {"type": "any_of", "sources": [{"type": "list", "id": 98765}, {"type": "segment", "id": 5}]},
-            {"audience.sources[0].id": "not_found", "audience.sources[1].id": "not_found"},
-        ),
-        ({"type": "any_of", "sources": [{"type": "all"}]}, {"audience.sources[0].type": "unknown_choice"}),
-        ({"type": "any_of", "sources": [{"type": "list", "id": 1}] * 51}, {"audience.sources": "too_many"}),
-        ({"type": "all", "exclude": {"type": "list"}}, {"audience.exclude": "wrong_type"}),
-        ({"type": "all", "exclude": [{"type": "segment", "id": 7}]}, {"audience.exclude[0].id": "not_found"}),
-        ({"type": "all", "exclude": [{"type": "list", "id": None}]}, {"audience.exclude[0].id": "required"}),
-        ({"type": "contacts"}, {"audience.contacts": "required"}),
-        ({"type": "contacts", "contacts": []}, {"audience.contacts": "audience_empty"}),
-        ({"type": "contacts", "contacts": {}}, {"audience.contacts": "wrong_type"}),
-        ({"type": "contacts", "contacts": [{}] * 10_001}, {"audience.contacts": "too_many"}),
-    ],
-)
-def test_a_malformed_audience_is_refused_by_field(workspace: Workspace, audience: Any, errors: dict[str, str]) -> None:
-    make_contact(workspace)
-    found = refused(make_campaign(workspace), audience)
-    found.pop("audience", None) if "audience" not in errors else None
-    assert found == errors
-
-
-def test_a_source_of_another_workspace_is_as_absent(workspace: Workspace, other_workspace: Workspace) -> None:
-    theirs = make_list(other_workspace, make_contacts(other_workspace, 1))
-    upload = Upload.objects.create(workspace=other_workspace, name="theirs", format="csv", state=UploadState.FINISHED)
-    make_contact(workspace)
-    campaign = make_campaign(workspace)
-    assert refused(campaign, {"type": "list", "id": theirs.pk}) == {"audience.id": "not_found"}
-    assert refused(campaign, {"type": "upload", "id": upload.pk}) == {"audience.id": "not_found"}
-    found = refused(campaign, {"type": "all", "exclude": [{"type": "list", "id": theirs.pk}]})
-    assert found == {"audience.exclude[0].id": "not_found"}
-
-
-def test_a_source_that_is_not_usable_says_why(workspace: Workspace) -> None:
-    archived = make_list(workspace, make_contacts(workspace, 1), archived_at=datetime.now(UTC))
-    waiting = Upload.objects.create(workspace=workspace, name="waiting", format="csv")
-    campaign = make_campaign(workspace)
-    assert refused(campaign, {"type": "list", "id": archived.pk}) == {"audience.id": "archived"}
-    assert refused(campaign, {"type": "upload", "id": waiting.pk}) == {"audience.id": "not_ready"}
-
-
-def test_an_empty_source_is_refused(workspace: Workspace) -> None:
-    campaign, empty = make_campaign(workspace), make_list(workspace)
-    assert refused(campaign, {"type": "list", "id": empty.pk}) == {"audience": "audience_empty"}
-    assert refused(campaign, {"type": "all"}) == {"audience": "audience_empty"}
-    full = make_list(workspace, make_contacts(workspace, 1))
-    without_itself = {"type": "list", "id": full.pk, "exclude": [{"type": "list", "id": full.pk}]}
-    with pytest.raises(Invalid) as raised:
-        start(campaign, without_itself)
-    assert raised.value.code == "audience_empty"
-
-
-def test_ids_may_be_digit_strings(workspace: Workspace, everyone: dict[str, Any]) -> None:
-    execution = start(make_campaign(workspace), {"type": "list", "id": str(everyone["id"])}).execution
-    assert execution.audience == {**everyone, "exclude": []}
 
 
 def test_a_campaign_without_a_template_is_refused(workspace: Workspace, everyone: dict[str, Any]) -> None:
@@ -298,106 +200,3 @@ def test_where_approval_is_asked_for_nothing_moves(everyone: dict[str, Any], wor
     Workspace.objects.filter(pk=workspace.pk).update(requires_approval=True)
     execution = start(make_campaign(workspace), everyone, scheduled_for=database_time() + timedelta(hours=1)).execution
     assert execution.state == State.AWAITING_APPROVAL
-
-
-def test_inline_contacts_are_taken_in_with_their_personalization(workspace: Workspace) -> None:
-    known = make_contact(workspace, external_id="user-1")
-    launched = start(
-        make_campaign(workspace),
-        {
-            "type": "contacts",
-            "contacts": [
-                {"external_id": "user-1", "personalization": {"coupon": "A1"}},
-                {
-                    "email": "ana@example.test",
-                    "attributes": {"first_name": "Ana"},
-                    "personalization": {"coupon": "B2"},
-                },
-                {"email": "not-an-address"},
-            ],
-        },
-    )
-    ana = Contact.objects.get(addresses__value="ana@example.test")
-    stored = dict(
-        RecipientData.objects.filter(execution=launched.execution).values_list("contact_id", "personalization")
-    )
-    assert stored == {known.pk: {"coupon": "A1"}, ana.pk: {"coupon": "B2"}}
-    assert ana.attributes == {"first_name": "Ana"}
-    assert (launched.report.accepted, launched.report.duplicates) == (2, 0)
-    (rejected,) = launched.report.rejected
-    assert (rejected["index"], rejected["field"], rejected["code"]) == (2, "email", "invalid_address")
-    assert launched.execution.audience == {"type": "contacts", "create_missing": True, "count": 3, "exclude": []}
-    assert launched.execution.rejected == launched.report.rejected
-
-
-def test_a_contact_named_twice_is_one_recipient_with_what_was_said_last(workspace: Workspace) -> None:
-    contact = make_contact(workspace, external_id="user-1", email="one@example.test")
-    named = [
-        {"external_id": "user-1", "personalization": {"coupon": "A"}},
-        {"email": "one@example.test", "personalization": {"coupon": "B"}},
-        {"external_id": "user-1"},
-    ]
-    launched = start(make_campaign(workspace), {"type": "contacts", "contacts": named[:2]})
-    assert (launched.report.accepted, launched.report.duplicates) == (1, 1)
-    assert launched.report.personalization == {contact.pk: {"coupon": "B"}}
-    assert launched.execution.duplicate_count == 1
-
-
-@pytest.mark.parametrize(
-    ("contact", "field", "code"),
-    [
-        ("user-1", "", "wrong_type"),
-        ({"external_id": "x", "personalization": "A1"}, "personalization", "wrong_type"),
-        ({"external_id": "x", "personalization": {"campaign": 1}}, "personalization.campaign", "reserved"),
-        ({"external_id": "x", "personalization": {"a": "b" * 20_000}}, "personalization", "too_large"),
-        ({"external_id": "x", "coupon": 1}, "coupon", "unknown_field"),
-    ],
-)
-def test_a_recipient_that_cannot_be_used_is_reported(workspace: Workspace, contact: Any, field: str, code: str) -> None:
-    audience = {"type": "contacts", "contacts": [contact, {"email": "b@example.test"}]}
-    report = start(make_campaign(workspace), audience).report
-    (rejected,) = report.rejected
-    assert (rejected["index"], rejected["field"], rejected["code"]) == (0, field, code)
-    assert report.accepted == 1
-
-
-def test_strict_refuses_the_launch_and_lists_the_rejects(workspace: Workspace) -> None:
-    contacts = [{"email": "b@example.test"}, {"email": "nope"}, {"external_id": "x", "personalization": 5}]
-    found = refused(make_campaign(workspace), {"type": "contacts", "contacts": contacts}, strict=True)
-    assert found == {
-        "audience.contacts[1].email": "invalid_address",
-        "audience.contacts[2].personalization": "wrong_type",
-    }
-    assert Contact.objects.filter(workspace=workspace).count() == 0
-
-
-def test_nobody_usable_inline_is_an_empty_audience(workspace: Workspace) -> None:
-    found = refused(make_campaign(workspace), {"type": "contacts", "contacts": [{"email": "nope"}]})
-    assert found == {"audience": "audience_empty", "audience.contacts[0].email": "invalid_address"}
-
-
-def test_people_are_not_made_where_create_missing_is_false(workspace: Workspace) -> None:
-    known = make_contact(workspace)
-    contacts = [{"external_id": "stranger"}, {"external_id": known.external_id}]
-    audience = {"type": "contacts", "create_missing": False, "contacts": contacts}
-    report = start(make_campaign(workspace), audience).report
-    assert [(one["index"], one["code"]) for one in report.rejected] == [(0, "not_found")]
-    assert list(report.personalization) == [known.pk]
-    assert Contact.objects.filter(workspace=workspace).count() == 1
-
-
-def test_inline_contacts_who_are_all_excluded_are_an_empty_audience(workspace: Workspace) -> None:
-    contact = make_contact(workspace)
-    excluded = make_list(workspace, [contact])
-    audience = {
-        "type": "contacts",
-        "contacts": [{"external_id": contact.external_id}],
-        "exclude": [{"type": "list", "id": excluded.pk}],
-    }
-    assert refused(make_campaign(workspace), audience) == {"audience": "audience_empty"}
-
-
-def test_ten_thousand_inline_contacts_are_taken_in_one_call(workspace: Workspace) -> None:
-    contacts = [{"external_id": f"u{n}", "email": f"u{n}@example.test"} for n in range(10_000)]
-    report = start(make_campaign(workspace), {"type": "contacts", "contacts": contacts}).report
-    assert (report.accepted, report.rejected) == (10_000, [])

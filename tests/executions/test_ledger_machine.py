@@ -24,14 +24,17 @@ from executions.launching.retrying import retry_failed
 from executions.models import Batch
 from executions.settling import set_aside
 from executions.settling.unknowns import settle_unknown
-from executions.states import BatchState, Outcome, State
+from executions.states import BatchState, Outcome
 from providers.contract import Verdict
 from tests.executions.ledger_world import Worker, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 VERDICTS = [Verdict.SENT, Verdict.FAILED, Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN, Verdict.UNSTARTED]
-MOST_EXECUTIONS = 4
+ANSWERS = st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=4)
+FINAL = st.lists(st.sampled_from([Verdict.SENT, Verdict.FAILED, Verdict.UNKNOWN]), min_size=1, max_size=4)
+MOST_LAUNCHES = 2
+MOST_EXECUTIONS = 5
 MOST_WORKERS = 3
 PICK = st.integers(min_value=0, max_value=10)
 
@@ -63,25 +66,46 @@ class LedgerMachine(RuleBasedStateMachine):
     def has_workers(self) -> bool:
         return bool(self.world.workers)
 
-    @precondition(has_room)
+    @precondition(lambda self: len(self.world.executions) < MOST_LAUNCHES)
     @rule()
     def launch(self) -> None:
         self.world.launch()
 
-    @rule(pick=PICK)
-    def plan(self, pick: int) -> None:
-        self.world.plan(self.execution(pick))
-
     @precondition(lambda self: len(self.world.workers) < MOST_WORKERS)
     @rule(pick=PICK, want=st.integers(1, 4))
-    def claim_and_mark(self, pick: int, want: int) -> None:
+    def begin_a_batch(self, pick: int, want: int) -> None:
+        self._begin(self.execution(pick), want)
+
+    def _begin(self, execution_id: int, want: int) -> Worker | None:
         before = len(self.world.workers)
-        self.world.claim(self.execution(pick))
-        if len(self.world.workers) > before and want > 1:
-            self.world.turn(self.world.workers[-1], want=want)
+        self.world.claim(execution_id)
+        if len(self.world.workers) == before:
+            return None
+        worker = self.world.workers[-1]
+        self.world.turn(worker, want=want)
+        return worker if worker in self.world.workers else None
+
+    @rule(pick=PICK, want=st.integers(1, 6), verdicts=ANSWERS, end=st.sampled_from(["leave", "record", "crash"]))
+    def work_on_a_batch(self, pick: int, want: int, verdicts: list[Verdict], end: str) -> None:
+        """All in one, so that the machine comes further than by single steps."""
+        worker = self._begin(self.execution(pick), want)
+        if worker is None:
+            return
+        self.world.send(worker, verdicts)
+        if end == "crash":
+            self.world.crash(worker, in_flight=1)
+            self.world.recover()
+        else:
+            self.world.turn(worker, want=0, leave=end == "leave")
+
+    @rule(pick=PICK, verdicts=FINAL)
+    def work_to_the_end(self, pick: int, verdicts: list[Verdict]) -> None:
+        execution_id = self.execution(pick)
+        self.world.plan(execution_id)
+        self._work(execution_id, verdicts)
 
     @precondition(has_workers)
-    @rule(pick=PICK, verdicts=st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=4))
+    @rule(pick=PICK, verdicts=ANSWERS)
     def send(self, pick: int, verdicts: list[Verdict]) -> None:
         worker = self.worker(pick)
         if not worker.silent:
@@ -110,61 +134,63 @@ class LedgerMachine(RuleBasedStateMachine):
     def stop_past_the_lease(self, pick: int) -> None:
         self.world.stop(self.worker(pick))
 
-    @rule()
-    def recover(self) -> None:
-        self.world.recover()
-
     @rule(pick=PICK, move=st.sampled_from([control.pause, control.resume, control.resume, control.cancel]))
     def move(self, pick: int, move: Any) -> None:
         self.tries(move, self.execution(pick))
 
-    @rule(pick=PICK)
-    def drain_cancelled(self, pick: int) -> None:
-        self.world.drain_cancelled(self.execution(pick))
+    @rule(merge=st.booleans(), in_time=st.booleans())
+    def sweep(self, merge: bool, in_time: bool) -> None:
+        """What beat does every few seconds, some of it."""
+        self.world.recover()
+        for execution_id in self.world.executions:
+            self.world.plan(execution_id)
+            self.world.drain_cancelled(execution_id)
+        if merge:
+            merge_fragments()
+        if in_time:
+            self.world.time_passes()
+        self.world.finish()
 
     @rule(place=st.integers(0, 5))
     def suppress(self, place: int) -> None:
         self.world.suppress(place)
 
-    @rule(merge=st.booleans())
-    def time_passes(self, merge: bool) -> None:
-        if merge:
-            merge_fragments()
-        self.world.time_passes()
-
-    @rule()
-    def finish(self) -> None:
-        self.world.finish()
-
-    @rule(pick=PICK, outcome=st.sampled_from([Outcome.SENT, Outcome.FAILED]), everyone=st.booleans())
-    def settle_by_hand(self, pick: int, outcome: Outcome, everyone: bool) -> None:
-        execution_id = self.execution(pick)
-        unknown = [pair for pair, (found, _) in self.world.rows(execution_id).items() if found is Outcome.UNKNOWN]
-        named = None if everyone else [f"{execution_id}-{contact}-{address}" for contact, address in unknown[:1]]
-        done = self.tries(settle_unknown, execution_id, outcome=outcome, delivery_ids=named, note="")
-        assert done.settled == (len(unknown) if everyone else len(unknown[:1]))
+    @rule(outcome=st.sampled_from([Outcome.SENT, Outcome.FAILED]), everyone=st.booleans())
+    def settle_by_hand(self, outcome: Outcome, everyone: bool) -> None:
+        """In the first execution in which somebody is unknown."""
+        for execution_id in self.world.executions:
+            unknown = [pair for pair, (found, _) in self.world.rows(execution_id).items() if found is Outcome.UNKNOWN]
+            if unknown:
+                named = (
+                    None if everyone else [f"{execution_id}-{contact}-{address}" for contact, address in unknown[:1]]
+                )
+                more = {"outcome": outcome, "delivery_ids": named, "note": ""}
+                done = self.world.by_hand(settle_unknown, execution_id, **more)
+                assert done.settled == (len(unknown) if everyone else 1)
+                return
 
     @precondition(has_room)
-    @rule(pick=PICK, include=st.sampled_from([("failed",), ("failed", "unknown")]), at_once=st.booleans())
-    def retry(self, pick: int, include: tuple[str, ...], at_once: bool) -> None:
+    @rule(include=st.sampled_from([("failed",), ("failed", "unknown")]), at_once=st.booleans())
+    def retry(self, include: tuple[str, ...], at_once: bool) -> None:
+        """Of the last execution that is over, and has somebody to be tried again."""
         self.world.finish()
-        retry = self.tries(retry_failed, self.execution(pick), include=include)
-        if retry is not None and retry.made:
-            self.world.executions.append(retry.execution.pk)
-            if at_once:
-                self.world.plan(retry.execution.pk)
+        for execution_id in reversed(self.world.executions):
+            retry = self.tries(retry_failed, execution_id, include=include)
+            if retry is not None and retry.made:
+                self.world.executions.append(retry.execution.pk)
+                if at_once:
+                    self.world.plan(retry.execution.pk)
+                return
 
-    @rule(pick=PICK)
-    def quarantine(self, pick: int) -> None:
-        """As three crashes would; the machine rarely comes so far by itself."""
+    @rule(pick=PICK, move=st.sampled_from([set_aside.release, set_aside.narrow, set_aside.give_up, None]))
+    def quarantine(self, pick: int, move: Any) -> None:
+        """As three crashes would, which the machine rarely comes to by itself; and out again, or not."""
         found = Batch.objects.filter(execution=self.execution(pick), state=BatchState.OPEN, lease_token=None)
         batch = found.order_by("pk").first()
         if batch is not None and batch.position < batch.size:
             Batch.objects.filter(pk=batch.pk).update(state=BatchState.QUARANTINED, crashes=3)
-
-    @rule(pick=PICK, move=st.sampled_from([set_aside.release, set_aside.narrow, set_aside.give_up]))
-    def release(self, pick: int, move: Any) -> None:
-        self._release(self.execution(pick), move)
+        if move is not None:
+            self._release(self.execution(pick), move)
 
     def _release(self, execution_id: int, move: Any) -> None:
         for batch in Batch.objects.filter(execution=execution_id, state=BatchState.QUARANTINED):
@@ -192,29 +218,27 @@ class LedgerMachine(RuleBasedStateMachine):
         self.tries(control.resume, execution_id)
         self.world.plan(execution_id)
         self._release(execution_id, set_aside.release)
+        self._work(execution_id, [Verdict.SENT])
+
+    def _work(self, execution_id: int, verdicts: list[Verdict]) -> None:
+        """By one worker, as long as it finds batches."""
         for _ in range(20):
             self.world.time_passes()
             self.world.drain_cancelled(execution_id)
-            self.world.claim(execution_id)
-            for worker in list(self.world.workers):
-                self._work_off(worker)
-            self.world.finish()
-            if self.world.get(execution_id).state in (State.FINISHED, State.CANCELLED):
-                return
-
-    def _work_off(self, worker: Worker) -> None:
-        self.world.turn(worker, want=10)
-        if worker in self.world.workers:
-            self.world.send(worker, [Verdict.SENT] * 10)
+            worker = self._begin(execution_id, 10)
+            if worker is None:
+                break
+            self.world.send(worker, verdicts * 10)
             self.world.turn(worker, leave=True)
+        self.world.finish()
 
 
 def test_whatever_happens_nobody_is_lost_doubled_or_miscounted() -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=15,
-            stateful_step_count=25,
+            max_examples=10,
+            stateful_step_count=40,
             deadline=None,
             derandomize=True,
             database=None,
