@@ -17,7 +17,7 @@ import orjson
 from django.db import connection, transaction
 from psycopg.sql import SQL, Composable, Literal
 
-from executions.delivery.classify import Scope
+from executions.delivery.classify import Scope, shared_values_sql
 from executions.models import SharedAddress
 
 # A probe costs as much as reading so many addresses in the order of their values.
@@ -33,8 +33,8 @@ class Frozen(NamedTuple):
 
 def freeze(scope: Scope, audience: Composable) -> Frozen:
     """Once per execution, before its first page: of planners that race, the first one's counts."""
-    values = _shared_values(scope)
-    probes = _rows_expected(audience) * PROBE_COST < _rows_expected(_addresses_of(scope))
+    values = shared_values_sql(scope)
+    probes = rows_expected(audience) * PROBE_COST < rows_expected(_addresses_of(scope))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FREEZE.format(execution=Literal(scope.execution_id), values=values, probes=Literal(probes)))
         cursor.execute(_KEEP, [cursor.fetchone()[0], probes, scope.execution_id])
@@ -65,12 +65,7 @@ def _addresses_of(scope: Scope) -> Composable:
     )
 
 
-def _shared_values(scope: Scope) -> Composable:
-    """In the order of an index, so that a million cost a third of a second."""
-    return SQL("{} GROUP BY value HAVING count(*) > 1").format(_addresses_of(scope))
-
-
-def _rows_expected(query: Composable) -> int:
+def rows_expected(query: Composable) -> int:
     """By PostgreSQL's statistics."""
     with connection.cursor() as cursor:
         cursor.execute(SQL("EXPLAIN (FORMAT JSON) ") + query)

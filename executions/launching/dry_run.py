@@ -19,13 +19,16 @@ from executions.delivery.reserved_links import reserved_links
 from executions.launching.checks import database_time
 from executions.launching.dry_run_pages import (
     Candidate,
+    OutOfTime,
     Rest,
     Rule,
     capped_contacts,
+    contacts_expected,
     count_contacts,
     count_rest,
     read_page,
     rules_of,
+    within,
 )
 from executions.launching.dry_run_problems import launch_problems
 from executions.launching.launch import Launched, freeze
@@ -37,6 +40,9 @@ from templates_registry.liquid import MissingVariable, TemplateError
 BUDGET_SECONDS = 8.0
 # Part of the budget after which the rest is counted before anybody more is rendered.
 UNCOUNTED_SHARE = 0.2
+# Counting has so long however late it is, so that small audiences are counted rightly on a busy machine.
+COUNTING_SECONDS = 2.0
+LAST_SECONDS = 1.0
 PAGE_CONTACTS = 5_000
 SAMPLES = 3
 
@@ -81,8 +87,9 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     scope, rules = scope_of(execution), rules_of(execution)
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
-    left = max(budget_seconds - freeze_in_time(scope, until=until), 0)
-    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(budget_seconds=left)
+    stop = monotonic() + budget_seconds - freeze_in_time(scope, until=until)
+    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(stop=stop)
+    excluded = _excluded(scope, forecast, until, stop=stop)
     version = execution.template_version
     return {
         "status": "success",
@@ -95,7 +102,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
         "audience": {
             "contacts": forecast.contacts,
             "size": forecast.size,
-            "excluded": _excluded(scope, forecast, until),
+            "excluded": excluded,
             "duplicates": report.duplicates,
             "rejected_count": len(report.rejected),
             "rejected": report.rejected,
@@ -142,22 +149,45 @@ class _Rehearsal:
             last = page.last
         return last
 
-    def forecast(self, *, budget_seconds: float) -> Forecast:
-        """Everybody is rendered while the budget lasts. Where that may not be enough, the rest is first counted
-        without rendering, so that there is an answer in time."""
+    def forecast(self, *, stop: float) -> Forecast:
+        """Everybody is rendered until it is `stop`. Where that may not be enough, the rest is first counted without
+        rendering, or estimated if even that takes too long, so that there is an answer in time."""
         started = monotonic()
         rendered = Forecast()
-        last = self.render(rendered, after=0, stop=started + budget_seconds * UNCOUNTED_SHARE)
+        last = self.render(rendered, after=0, stop=started + (stop - started) * UNCOUNTED_SHARE)
         if last is None:
             return rendered
         counted = deepcopy(rendered)
-        rest = count_rest(self.scope, self.rules, after=last, until=self.until)
-        if self.render(rendered, after=last, stop=started + budget_seconds) is None:
+        rest = self._rest(rendered, after=last, seconds=_left(stop, COUNTING_SECONDS))
+        if self.render(rendered, after=last, stop=stop) is None:
             return rendered
         _estimate(counted, rest, missing_share=rendered.missing_share, defer=self.execution.on_cap == OnCap.DEFER)
         counted.missing, counted.render_errors = rendered.missing, rendered.render_errors
         counted.samples = rendered.samples
         return counted
+
+    def _rest(self, rendered: Forecast, *, after: int, seconds: float) -> Rest:
+        try:
+            with within(seconds):
+                return count_rest(self.scope, self.rules, after=after, until=self.until)
+        except OutOfTime:
+            expected = contacts_expected(self.scope, self.scope.audience, after=after, until=self.until)
+            return _like(rendered, contacts=expected)
+
+
+def _left(stop: float, at_least: float) -> float:
+    return max(stop - monotonic(), at_least)
+
+
+def _like(rendered: Forecast, *, contacts: int) -> Rest:
+    """So many contacts, as those that were rendered are."""
+    share = contacts / rendered.contacts if rendered.contacts else 0.0
+    capped = Counter({rule: round(count * share) for rule, count in rendered.capped.items()})
+    by_rendering = {SkipReason.MISSING_VARIABLE.value, SkipReason.FREQUENCY_CAP.value, FailReason.RENDER_ERROR.value}
+    ruled_out = {reason: round(n * share) for reason, n in rendered.skipped.items() if reason not in by_rendering}
+    rest = rendered.size - sum(n for reason, n in rendered.skipped.items() if reason not in by_rendering)
+    sendable = max(round(rest * share) - sum(capped.values()), 0)
+    return Rest(contacts, sendable, Counter(ruled_out), capped)
 
 
 def _contacts(candidates: Sequence[Candidate]) -> set[int]:
@@ -209,11 +239,17 @@ def _estimate(forecast: Forecast, rest: Rest, *, missing_share: float, defer: bo
     forecast.would_send += rest.sendable - missing + (capped if defer else 0)
 
 
-def _excluded(scope: Scope, forecast: Forecast, until: int) -> int:
+def _excluded(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> int:
     """Contacts that the sources have and the exclusions take out."""
     if not scope.audience.get("exclude"):
         return 0
-    return count_contacts(scope, {**scope.audience, "exclude": []}, until=until) - forecast.contacts
+    everybody = {**scope.audience, "exclude": []}
+    try:
+        with within(_left(stop, LAST_SECONDS)):
+            return count_contacts(scope, everybody, until=until) - forecast.contacts
+    except OutOfTime:
+        forecast.exact = False
+        return max(contacts_expected(scope, everybody, until=until) - forecast.contacts, 0)
 
 
 def _sample(content: Content, one: Candidate) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """Reads what a dry run needs, a page of contacts at a time, with the planner's own classification."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import QueryCanceled
 from psycopg.sql import SQL, Composable, Literal
 
 from executions.cap_words import describe
 from executions.delivery.classify import Scope, contacts_sql, recipients_sql
+from executions.delivery.shared_addresses import rows_expected
 from executions.models import Execution, FrequencyCap, FrequencyKind
 
 _NOTHING: Mapping[str, Any] = {}
@@ -99,7 +102,7 @@ def count_rest(scope: Scope, rules: Sequence[Rule], *, after: int, until: int) -
         UNION ALL SELECT NULL, NULL, (SELECT count(*) FROM ({contacts}) c)
     """).format(
         rule=_refusing_rule(rules),
-        recipients=recipients_sql(scope, contacts, until=until),
+        recipients=recipients_sql(scope, contacts, until=until, many=True),
         workspace=Literal(scope.workspace_id),
         contacts=contacts,
     )
@@ -118,6 +121,29 @@ def count_contacts(scope: Scope, audience: Mapping[str, Any], *, until: int) -> 
     """The contacts of another audience of the same workspace."""
     contacts = contacts_sql(replace(scope, audience=audience), until=until)
     return int(_rows(SQL("SELECT count(*) FROM ({}) c").format(contacts))[0][0])
+
+
+def contacts_expected(scope: Scope, audience: Mapping[str, Any], *, after: int = 0, until: int) -> int:
+    """By PostgreSQL's statistics, where there is no time to count them."""
+    return rows_expected(contacts_sql(replace(scope, audience=audience), after=after, until=until))
+
+
+class OutOfTime(Exception):
+    """A query was stopped."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """An end for each of the queries. Raises OutOfTime."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}")
+            yield
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise OutOfTime from None
 
 
 def capped_contacts(workspace_id: int, rules: Sequence[Rule], contact_ids: Collection[int]) -> dict[int, int]:

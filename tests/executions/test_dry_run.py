@@ -1,7 +1,7 @@
 """A dry run says what the execution then does, and writes nothing."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.db import connection
@@ -13,6 +13,7 @@ from common.authorship import SYSTEM
 from common.errors import Conflict, Invalid
 from executions.launching import dry_run as dry_runs
 from executions.launching.dry_run import dry_run
+from executions.launching.dry_run_pages import PageRead, read_page
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from executions.models import Execution, FrequencyCap, FrequencyKind, FrequencyUse, RecipientData
@@ -301,11 +302,46 @@ def test_what_was_not_rendered_is_taken_to_be_like_what_was(
     monkeypatch.setattr(dry_runs, "PAGE_CONTACTS", 4)
     for place in range(12):
         make_contact(workspace, attributes={"first_name": "Ana"} if place % 2 else {})
-    moments = iter([0.0, 0.0, 100.0, 100.0])
-    monkeypatch.setattr("executions.launching.dry_run.monotonic", lambda: next(moments))
+    now = [0.0]
+
+    def read_slowly(*args: Any, **page: Any) -> PageRead:
+        now[0] += 100.0
+        return read_page(*args, **page)
+
+    monkeypatch.setattr(dry_runs, "read_page", read_slowly)
+    monkeypatch.setattr(dry_runs, "monotonic", lambda: now[0])
     found = try_out(make_campaign(workspace), budget=10.0)
     assert (found["exact"], found["would_send"], found["skipped"]) == (False, 6, {"missing_variable": 6})
     assert found["missing_variables"] == [{"name": "first_name", "count": 2}]
+
+
+def test_a_rest_that_takes_too_long_to_count_is_estimated(
+    workspace: Workspace, awkward: List, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count_for_ever(*_: Any, **__: Any) -> NoReturn:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+        raise AssertionError("It was not stopped.")
+
+    def read_slowly(*args: Any, **page: Any) -> PageRead:
+        now[0] += 100.0
+        return read_page(*args, **page)
+
+    now = [0.0]
+    monkeypatch.setattr(dry_runs, "PAGE_CONTACTS", 12)
+    monkeypatch.setattr(dry_runs, "COUNTING_SECONDS", 0.05)
+    monkeypatch.setattr(dry_runs, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(dry_runs, "read_page", read_slowly)
+    monkeypatch.setattr(dry_runs, "monotonic", lambda: now[0])
+    for name in ("count_rest", "count_contacts"):
+        monkeypatch.setattr(dry_runs, name, count_for_ever)
+    monkeypatch.setattr(dry_runs, "contacts_expected", lambda *_, after=0, **__: 24 if after else 100)
+    none = {"type": "list", "id": make_list(workspace, []).pk}
+    found = try_out(make_campaign(workspace), {"type": "list", "id": awkward.pk, "exclude": [none]}, budget=10.0)
+    assert found["exact"] is False
+    assert (found["audience"]["contacts"], found["audience"]["excluded"]) == (36, 64)
+    assert found["skipped"]["unreachable"] == 3 and found["skipped"]["missing_variable"] == 6
+    assert found["would_send"] + sum(found["skipped"].values()) == found["audience"]["size"]
 
 
 def test_pages_do_not_change_the_counts(workspace: Workspace, awkward: List, monkeypatch: pytest.MonkeyPatch) -> None:
