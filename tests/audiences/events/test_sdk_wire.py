@@ -12,6 +12,7 @@ from pytest_django import Settings
 from audiences.events.sdk import overload
 from audiences.models import Event
 from common.authorship import SYSTEM
+from common.errors import RateLimited
 from tests.audiences.events.sdk_client import Sdk, basic
 from tests.factories import make_key, make_write_key
 from workspaces.models import App, Workspace, WriteKey
@@ -181,7 +182,7 @@ def test_when_all_places_are_taken_the_next_is_turned_away(sdk: Sdk, monkeypatch
 def test_a_rate_recovers_as_time_goes_by(settings: Settings) -> None:
     settings.INGEST_RATE = 10
     overload.spend(1, 60, now=100.0)
-    with pytest.raises(overload.RateLimited) as refused:
+    with pytest.raises(RateLimited) as refused:
         overload.spend(1, 1, now=100.0)
     assert refused.value.headers == {"Retry-After": "2"}
     overload.spend(1, 1, now=102.0)
