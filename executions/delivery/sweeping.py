@@ -26,6 +26,7 @@ class Found(NamedTuple):
 
 def sweep() -> Found:
     """One at a time; a second one finds nothing."""
+    slowness.tell_slowness()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LET_GO_IF_SILENT)
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('volley.sweep'))")
@@ -35,7 +36,6 @@ def sweep() -> Found:
         plans = start_scheduled() + unplanned()
         merge_fragments()
         forget_healed_providers()
-        slowness.tell_slowness()
         for execution_id in _without_open_batch():
             finish_if_complete(execution_id)
         turns = [turn for execution_id in _with_due_batches() for turn in open_lanes(execution_id)]

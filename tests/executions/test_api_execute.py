@@ -302,7 +302,7 @@ def test_a_silent_broker_does_not_fail_the_call(
 ) -> None:
     make_contact(workspace)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, queue: str) -> None:
         raise ConnectionError
 
     monkeypatch.setattr("executions.enqueue.publish", fail)

@@ -1,21 +1,28 @@
 """Executions under rates: what waits, what goes on, and what a throttling answer does."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
 
 from executions.delivery import sweeping
+from executions.delivery.draining import drain
+from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
+from executions.delivery.rates import FIRST_QUEUE
+from executions.enqueue import enqueue_plan
 from executions.models import Batch, Execution
 from executions.states import BatchState, State
 from providers.buckets import WHOLE, bucket_key, read_slowed
 from providers.models import Provider
+from providers.sandbox import SandboxAdapter
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, deliver, drain_all, forget_rates, make_due
 from tests.factories import make_contact, make_contacts, make_provider, make_workspace
-from tests.workers import CeleryWorker, celery_worker, wait_for
+from tests.workers import CeleryWorker, celery_worker, flush_queue, wait_for
 from workspaces.models import Workspace
 
 __all__ = ("celery_worker",)
@@ -149,6 +156,58 @@ def test_a_provider_that_throttles_everybody_is_slowed_down_and_fails_nobody(wor
     make_due(execution)
     assert counts(drain_all(execution)) == {"sent": 60}
     assert (execution.state, execution.state_reason) == (State.FINISHED, None)
+
+
+def test_answers_that_take_longer_than_a_round_hold_up_nothing_for_ever(workspace: Workspace) -> None:
+    limit(workspace, config={"latency_ms": 700})
+    make_contacts(workspace, 70)
+    execution = deliver(make_execution(workspace))
+    assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 70})
+
+
+@pytest.fixture
+def urgent_message() -> Iterator[None]:
+    """A message of a transactional execution that no process is free for."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.lpush(FIRST_QUEUE, "a message")
+    yield
+    client.delete(FIRST_QUEUE)
+    client.close()
+
+
+@pytest.mark.parametrize(("purpose", "sent"), [("marketing", 5), ("transactional", 20)])
+def test_bulk_gives_way_after_a_chunk_and_goes_on_later(
+    workspace: Workspace, urgent_message: None, monkeypatch: pytest.MonkeyPatch, purpose: str, sent: int
+) -> None:
+    monkeypatch.setattr(SandboxAdapter, "chunk", 5)
+    make_contacts(workspace, 20)
+    execution = make_execution(workspace, purpose=purpose)
+    plan(execution.pk)
+    [turn] = open_lanes(execution.pk)
+    successor = drain(turn)
+    assert counts(execution) == {"sent": sent}
+    assert (successor is None) == (sent == 20)
+    if successor is not None:
+        drain(successor)
+        assert counts(execution) == {"sent": 10}
+
+
+def test_a_worker_takes_transactional_executions_first(workspace: Workspace, tmp_path: Path) -> None:
+    """They come last into the queues, and a worker with one process finds all of them there."""
+    flush_queue()
+    make_contacts(workspace, 3)
+    bulk = [make_execution(workspace) for _ in range(4)]
+    first = make_execution(workspace, purpose="transactional")
+    for execution in (*bulk, first):
+        enqueue_plan(execution.pk)
+    worker = CeleryWorker(tmp_path, concurrency=1)
+    worker.start(sweeps=False)
+    try:
+        wait_for(lambda: {_state(one) for one in (*bulk, first)} == {State.FINISHED}, "all are finished")
+    finally:
+        worker.stop()
+    ended = Execution.objects.order_by("finished_at").first()
+    assert ended == first
 
 
 def test_slowness_is_told_as_long_as_it_lasts(workspace: Workspace) -> None:
