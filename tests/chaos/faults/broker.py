@@ -7,7 +7,6 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.scene import Scene, fault
 from tests.waiting import wait_until
 
-PEOPLE = 2000
 RESUME_SECONDS = 60.0
 API_SECONDS = 10.0
 
@@ -32,28 +31,28 @@ def _cap(campaign: Campaign) -> None:
 
 @fault("FLUSHALL, in the middle of a campaign with a frequency cap; another one runs into the cap")
 def valkey_flush(scene: Scene) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
         _cap(campaign)
         campaign.launch()
         worst = 0.0
         for n in range(scene.pick(1, 5)):
-            campaign.reach(int(PEOPLE * 0.15 * (n + scene.dice.random())))
+            campaign.reach(int(campaign.people * 0.15 * (n + scene.dice.random())))
             scene.rig.flush_valkey()
             worst = max(worst, progress_after(campaign, "FLUSHALL"))
         campaign.launch()
         campaign.finish()
-        expected = Expected(skipped=PEOPLE, recovery=worst, recovery_limit=RESUME_SECONDS)
+        expected = Expected(skipped=campaign.people, recovery=worst, recovery_limit=RESUME_SECONDS)
         return audit(campaign, expected)
 
 
 @fault("SIGKILL to Valkey, which stays away for some seconds; the API launches meanwhile")
 def valkey_kill(scene: Scene) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         scene.rig.valkey.kill()
         row_note = _launch_without_broker(campaign)
-        time_away = scene.dice.uniform(1, scene.pick(3, 15))
+        time_away = scene.dice.uniform(1, scene.pick(2, 15))
         wait_out(time_away)
         scene.rig.valkey.start()
         resumed = progress_after(campaign, "Valkey's restart")
@@ -67,7 +66,7 @@ def valkey_kill(scene: Scene) -> Row:
 
 @fault("Valkey shut down in peace and started again", short=False)
 def valkey_restart(scene: Scene) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         scene.rig.valkey.stop()
@@ -79,7 +78,7 @@ def valkey_restart(scene: Scene) -> Row:
 
 @fault("SIGSTOP to Valkey: connections stay, nobody answers; the API launches meanwhile", short=False)
 def valkey_silent(scene: Scene) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         with scene.rig.valkey.silent():

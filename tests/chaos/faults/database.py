@@ -6,15 +6,13 @@ from tests.chaos.audit import Expected, Row, audit
 from tests.chaos.faults.broker import RESUME_SECONDS, progress_after, wait_out
 from tests.chaos.scene import Scene, fault
 
-PEOPLE = 2500
-
 
 def _interrupt(scene: Scene, *numbers: signal.Signals) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(1000, 2500), latency=20) as campaign:
         campaign.launch()
         worst = 0.0
         for n, number in enumerate(numbers):
-            campaign.reach(int(PEOPLE * 0.8 / len(numbers) * (n + scene.dice.random())))
+            campaign.reach(int(campaign.people * 0.8 / len(numbers) * (n + scene.dice.random())))
             scene.rig.postgres.shut_down(number)
             wait_out(scene.dice.uniform(0, 5))
             scene.rig.postgres.start()
@@ -41,7 +39,7 @@ def postgres_restart(scene: Scene) -> Row:
 
 @fault("SIGSTOP to the whole of PostgreSQL past the leases, then SIGCONT", short=False)
 def postgres_silent(scene: Scene) -> Row:
-    with scene.campaign(PEOPLE, latency=20) as campaign:
+    with scene.campaign(scene.pick(1000, 2500), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         with scene.rig.postgres.silent():

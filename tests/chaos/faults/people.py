@@ -13,7 +13,7 @@ CALLERS = 50
 @fault("pause and resume, twenty times under load")
 def pause_resume(scene: Scene) -> Row:
     times = 20
-    with scene.campaign(scene.pick(1500, 4000), latency=20) as campaign:
+    with scene.campaign(scene.pick(1000, 4000), latency=20) as campaign:
         campaign.launch()
         for n in range(times):
             campaign.reach(int(campaign.people * 0.8 / times * (n + scene.dice.random())))
@@ -26,9 +26,9 @@ def pause_resume(scene: Scene) -> Row:
 
 @fault("cancel in the middle: whoever is not sent to is skipped")
 def cancel(scene: Scene) -> Row:
-    with scene.campaign(3000, latency=20) as campaign:
+    with scene.campaign(scene.pick(1500, 3000), latency=20) as campaign:
         campaign.launch()
-        campaign.reach(scene.dice.randrange(50, 1000))
+        campaign.reach(scene.dice.randrange(50, 500))
         assert campaign.control("cancel").status == 200
         campaign.finish(state="cancelled", drained=True)
         row = audit(campaign, Expected(skipped=None))
@@ -64,7 +64,7 @@ def idempotent_executes(scene: Scene) -> Row:
 
 @fault("two executions that race for one frequency cap")
 def cap_race(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(1500, 5000), latency=10) as campaign:
+    with scene.campaign(scene.pick(800, 5000), latency=10) as campaign:
         campaign.limit(1)
         first, second = campaign.create(), campaign.create()
         with ThreadPoolExecutor(2) as callers:

@@ -30,7 +30,7 @@ def _campaign(scene: Scene, script: Answer, people: int = PEOPLE) -> Iterator[tu
 @fault("421, 450, 451, 452 and 454 to a tenth of all commands: nobody fails for it")
 def relay_throttling(scene: Scene) -> Row:
     script = now_and_then(scene.dice, scene.pick(5, 10) / 100, THROTTLED)
-    with _campaign(scene, script, scene.pick(300, PEOPLE)) as (campaign, _relay):
+    with _campaign(scene, script, scene.pick(150, PEOPLE)) as (campaign, _relay):
         campaign.launch()
         campaign.finish()
         return audit(campaign, Expected())
@@ -39,7 +39,7 @@ def relay_throttling(scene: Scene) -> Row:
 @fault("the connection closed, or cut off by RST, between DATA's end and the reply")
 def relay_no_reply(scene: Scene) -> Row:
     script = now_and_then(scene.dice, 0.05, {"END": (Act.CLOSE, Act.RESET)})
-    with _campaign(scene, script) as (campaign, relay):
+    with _campaign(scene, script, scene.pick(200, PEOPLE)) as (campaign, relay):
         campaign.launch()
         campaign.finish()
         row = audit(campaign, Expected(unknown_at_most=relay.in_doubt), note=f"{relay.in_doubt} times")
@@ -47,7 +47,7 @@ def relay_no_reply(scene: Scene) -> Row:
         return row
 
 
-@fault("the connection closed or cut off before a message is handed over: nobody is in doubt")
+@fault("the connection closed or cut off before a message is handed over: nobody is in doubt", short=False)
 def relay_hangup(scene: Scene) -> Row:
     hangups = (Act.CLOSE, Act.RESET)
     script = now_and_then(scene.dice, 0.03, {"MAIL": hangups, "RCPT": hangups, "DATA": hangups})

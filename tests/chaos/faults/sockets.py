@@ -24,7 +24,6 @@ def _half_open(scene: Scene, service: Server, variable: str, *, unknown: int) ->
         lost = proxy.lose_peers()
         resumed = _steady(campaign)
         campaign.finish()
-        scene.rig.heal()
         expected = Expected(unknown_at_most=lost * unknown, recovery=resumed, recovery_limit=RESUME_SECONDS)
         return audit(campaign, expected, note=f"{lost} connections lost")
 
@@ -67,7 +66,6 @@ def _reset(scene: Scene, service: Server, variable: str) -> Row:
             proxy.set(Mode.PASS)
             worst = max(worst, progress_after(campaign, "RST"))
         campaign.finish()
-        scene.rig.heal()
         return audit(campaign, Expected(recovery=worst, recovery_limit=RESUME_SECONDS))
 
 
@@ -81,7 +79,6 @@ def postgres_cut(scene: Scene) -> Row:
             wait_out(scene.dice.uniform(0, 1))
             proxy.heal()
         campaign.finish()
-        scene.rig.heal()
         return audit(campaign, Expected())
 
 
@@ -94,7 +91,7 @@ def _relay_by_way_of_proxy(scene: Scene, people: int) -> Iterator[tuple[Campaign
         proxy.heal()
 
 
-@fault("half-open sockets to the relay: what was handed over is in doubt")
+@fault("half-open sockets to the relay: what was handed over is in doubt", short=False)
 def relay_half_open(scene: Scene) -> Row:
     times = scene.pick(1, 4)
     with _relay_by_way_of_proxy(scene, scene.pick(1200, PEOPLE)) as (campaign, proxy):
@@ -110,7 +107,7 @@ def relay_half_open(scene: Scene) -> Row:
         return audit(campaign, expected, note=f"{lost} connections lost")
 
 
-@fault("every connection to the relay cut off by RST, and new ones refused for a while")
+@fault("every connection to the relay cut off by RST, and new ones refused for a while", short=False)
 def relay_reset(scene: Scene) -> Row:
     times = scene.pick(2, 6)
     with _relay_by_way_of_proxy(scene, scene.pick(1200, PEOPLE)) as (campaign, proxy):

@@ -36,7 +36,7 @@ def _kill_children(scene: Scene, campaign: Campaign, kills: int) -> Row:
 
 @fault("SIGKILL to a child with messages in flight, again and again in one campaign")
 def worker_kill(scene: Scene) -> Row:
-    kills = scene.pick(8, 120)
+    kills = scene.pick(5, 120)
     with scene.campaign(kills * PEOPLE_PER_KILL, latency=20) as campaign:
         return _kill_children(scene, campaign, kills)
 
@@ -48,7 +48,7 @@ def worker_kill_chunked(scene: Scene) -> Row:
         return _kill_children(scene, campaign, kills)
 
 
-@fault("SIGKILL to Celery's main process; its children are orphans")
+@fault("SIGKILL to Celery's main process; its children are orphans", short=False)
 def main_kill(scene: Scene) -> Row:
     with scene.campaign(2000, latency=20) as campaign:
         campaign.launch()
@@ -59,13 +59,13 @@ def main_kill(scene: Scene) -> Row:
         worker.popen.wait()
         worker.start()
         campaign.finish()
-        scene.rig.heal()
         return audit(campaign, Expected(unknown_at_most=PROCESSES * campaign.in_flight))
 
 
-@fault("SIGKILL to the main process and all its children at once, and a new worker")
+@fault("SIGKILL to the main process and all its children at once, and a new worker", short=False)
 def machine_kill(scene: Scene) -> Row:
-    with scene.campaign(2000, latency=20) as campaign, Recovery(scene.rig) as recovery:
+    people = scene.pick(1000, 3000)
+    with scene.campaign(people, latency=20) as campaign, Recovery(scene.rig) as recovery:
         campaign.launch()
         campaign.reach(scene.dice.randrange(100, 600))
         wait_until(lambda: held_batches(scene.rig, campaign.executions), "messages are in flight")
@@ -82,7 +82,8 @@ def machine_kill(scene: Scene) -> Row:
 @fault("SIGSTOP to a child past its lease, then SIGCONT")
 def worker_stop(scene: Scene) -> Row:
     stops = scene.pick(1, 4)
-    with scene.campaign(2000, latency=20) as campaign, Recovery(scene.rig) as recovery:
+    people = scene.pick(1000, 3000)
+    with scene.campaign(people, latency=20) as campaign, Recovery(scene.rig) as recovery:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 300))
         stopped = []
