@@ -179,12 +179,15 @@ class EmailSkeleton:
             raise ValueError("An email needs an HTML or a text body.")
         if not _DELIVERY_ID.fullmatch(delivery_id):
             raise ValueError(f"delivery_id {delivery_id[:80]!a} holds more than letters, digits and . _ -")
-        path = _path(address)
+        try:
+            path: WireAddress | None = wire_address(address)
+        except AddressError:
+            path = None
         head = (
             self._shared,
             _date(at),
             b"\r\nTo: ",
-            _recipient(path, address, name),
+            path.spec if path is not None and not name else _recipient(path, address, name),
             b"\r\nSubject: ",
             unstructured(subject, len("Subject: ")),
             b"\r\nMessage-ID: <",
@@ -236,17 +239,8 @@ def _date(at: datetime) -> bytes:
     return format_datetime(at).encode("ascii")
 
 
-def _path(address: str) -> WireAddress | None:
-    try:
-        return wire_address(address)
-    except AddressError:
-        return None
-
-
 def _recipient(path: WireAddress | None, address: str, name: str) -> bytes:
-    if path is None:
-        return b"undisclosed-recipients:;"
-    return _mailbox(Mailbox(address, name), len("To: ")) if name else path.spec
+    return b"undisclosed-recipients:;" if path is None else _mailbox(Mailbox(address, name), len("To: "))
 
 
 def _mailbox(mailbox: Mailbox, column: int) -> bytes:

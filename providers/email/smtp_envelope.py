@@ -53,10 +53,19 @@ def envelope(message: Message, server: Extensions, *, stuffed: bool) -> Envelope
     if server.size and len(payload) > server.size:
         raise Unsendable(f"The message has {len(payload)} bytes; {server.host} takes {server.size}.")
     plain = ascii_only and not sender.utf8 and not recipient.utf8
-    parameters = b"" if plain else _parameters(email, sender, recipient, server)
+    mail = _plain_mail(email.sender) if plain else _mail(sender, _parameters(email, sender, recipient, server))
     if stuffed and not dotless and b"\r\n." in payload:
         payload = payload.replace(b"\r\n.", b"\r\n..")
-    return Envelope(b"MAIL FROM:<%b>%b\r\n" % (sender.spec, parameters), b"RCPT TO:<%b>\r\n" % recipient.spec, payload)
+    return Envelope(mail, b"RCPT TO:<%b>\r\n" % recipient.spec, payload)
+
+
+@lru_cache(maxsize=256)
+def _plain_mail(sender: str) -> bytes:
+    return _mail(wire_address(sender), b"")
+
+
+def _mail(sender: WireAddress, parameters: bytes) -> bytes:
+    return b"MAIL FROM:<%b>%b\r\n" % (sender.spec, parameters)
 
 
 def _parameters(email: Email, sender: WireAddress, recipient: WireAddress, server: Extensions) -> bytes:

@@ -91,19 +91,18 @@ class OutputTooLarge(LimitExceeded):
 class Meter(threading.local):
     """What this thread's render has cost so far."""
 
+    used = False
     spent = 0
     stop_at = 0.0
     uneven = False
     """A value was shown that has line ends or other control characters."""
 
     def reset(self) -> None:
-        """Start counting one render. Reading is cheaper than writing, and most renders cost nothing."""
-        if self.spent:
+        """Start counting one render. One flag is read, as most renders cost nothing."""
+        if self.used:
+            self.used = self.uneven = False
             self.spent = 0
-        if self.stop_at:
             self.stop_at = 0.0
-        if self.uneven:
-            self.uneven = False
 
 
 _meter = Meter()
@@ -112,7 +111,7 @@ reset_work = _meter.reset
 
 def mark_uneven() -> None:
     """What this thread renders has line ends that the template's text does not tell of."""
-    _meter.uneven = True
+    _meter.used = _meter.uneven = True
 
 
 def was_uneven() -> bool:
@@ -123,6 +122,7 @@ def was_uneven() -> bool:
 def paced[Item](items: Iterable[Item]) -> Iterator[Item]:
     """`items`, as long as the thread has CPU time left for this render. Raises LimitExceeded."""
     if not _meter.stop_at:
+        _meter.used = True
         _meter.stop_at = time.thread_time() + MAX_CPU_SECONDS
     for index, item in enumerate(items):
         if not index & 15 and time.thread_time() > _meter.stop_at:
@@ -132,6 +132,7 @@ def paced[Item](items: Iterable[Item]) -> Iterator[Item]:
 
 def charge(length: int) -> None:
     """Count `length` characters of work. Raises LimitExceeded."""
+    _meter.used = True
     _meter.spent += length
     if _meter.spent > MAX_WORK:
         raise LimitExceeded(f"The template handled more than {MAX_WORK:,} characters of text.")
