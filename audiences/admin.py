@@ -7,7 +7,9 @@ from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from audiences.admin_forms import ListForm, SuppressionForm
 from audiences.admin_uploads import UploadAdmin
@@ -70,8 +72,17 @@ class ContactAdmin(ScopedModelAdmin):
     search_fields = ("external_id",)
     search_help_text = "A whole external id, email address, phone number or token"
     inlines = (AddressInline,)
-    fields = ("external_id", "locale", "timezone", "pretty_attributes", "temporary", "created_at", "updated_at")
-    readonly_fields = ("pretty_attributes", "created_at", "updated_at")
+    fields = (
+        "external_id",
+        "locale",
+        "timezone",
+        "pretty_attributes",
+        "events",
+        "temporary",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = ("pretty_attributes", "events", "created_at", "updated_at")
 
     @admin.display(description="External id")
     def shown_id(self, contact: Contact) -> str:
@@ -86,6 +97,13 @@ class ContactAdmin(ScopedModelAdmin):
     def pretty_attributes(self, contact: Contact) -> str:
         text = json.dumps(contact.attributes, indent=2, ensure_ascii=False, sort_keys=True)
         return format_html('<pre class="v-code">{}</pre>', text)
+
+    @admin.display(description="Events")
+    def events(self, contact: Contact) -> str:
+        named = contact.external_id or contact.addresses.order_by("pk").values_list("value", flat=True).first()
+        query = urlencode({"workspace": str(contact.workspace_id), "person": named or ""})
+        url = f"{reverse('admin:audiences_event_changelist')}?{query}"
+        return format_html('<a class="v-link" href="{}">What they did</a>', url)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Whole values only, so that indexes answer however many contacts there are."""

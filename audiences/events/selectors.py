@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 
 from audiences.events.models import Event
 from audiences.models import Address, Contact
-from common.channels import Type
 from workspaces.models import App
 
 NEWEST_FIRST = ("-id",)
@@ -31,9 +30,9 @@ def events_of(
 
 
 def people_named(*, workspace_id: int, text: str) -> list[int]:
-    """Contact ids of whoever has `text` as external id or as email address; a hundred of them at most."""
+    """Contact ids of whoever has `text` as external id or as the value of an address; a hundred of them at most."""
     found = [_contact_id(workspace_id, text)]
-    holders = Address.objects.filter(workspace_id=workspace_id, type=Type.EMAIL, value=text.lower())
+    holders = Address.objects.filter(workspace_id=workspace_id, value__in={text, text.lower()})
     return [*filter(None, found), *holders.order_by("contact_id").values_list("contact_id", flat=True)[:100]]
 
 

@@ -1,5 +1,7 @@
 """The events page of the admin."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -84,3 +86,14 @@ def test_strange_queries_break_nothing(query: str, viewer: Client) -> None:
 
 def test_it_only_reads(viewer: Client) -> None:
     assert viewer.post(PAGE).status_code == 405
+
+
+def test_a_contact_leads_to_what_they_did(viewer: Client, workspace: Workspace) -> None:
+    one = make_contact(workspace, external_id="user & 1", email="one@example.test")
+    two = make_contact(workspace, external_id=None, email="two@example.test")
+    make_event(one, name="a")
+    make_event(two, name="b")
+    for contact, name in ((one, "a"), (two, "b")):
+        page = viewer.get(f"/admin/audiences/contact/{contact.pk}/change/").content.decode()
+        (link,) = re.findall(r'href="(/admin/audiences/event/[^"]*)">What they did', page)
+        assert names(viewer.get(unescape(link))) == [name]
