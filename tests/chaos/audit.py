@@ -51,15 +51,11 @@ class Expected:
 def audit(campaign: Campaign, expected: Expected, *, note: str = "") -> Row:
     """Everyone once in the ledger, counted as recorded, and accepted by the receiver if and only if it says so."""
     row = Row(audience=campaign.people, unknown_bound=expected.unknown_at_most, recovery=expected.recovery, note=note)
-    accepted = campaign.log.addresses()
     told: Counter[str] = Counter()
     for execution_id in campaign.executions:
         told += _audit_ledger(campaign, execution_id, row)
-    _audit_receiver(accepted, told, row)
-    row.duplicates = sum(max(0, times - expected.each_at_most) for times in accepted.values())
-    row.require(row.duplicates == 0, f"{row.duplicates} messages too many: {_some(accepted, expected.each_at_most)}")
-    row.require(row.lost == 0, f"{row.lost} lost")
-    _audit_outcomes(expected, row)
+    judge_receiver(campaign.log.addresses(), told, expected, row)
+    judge_outcomes(expected, row)
     return row
 
 
@@ -89,16 +85,18 @@ _LEDGER = """
 """
 
 
-def _audit_receiver(accepted: Counter[str], told: Counter[str], row: Row) -> None:
+def judge_receiver(accepted: Counter[str], told: Counter[str], expected: Expected, row: Row) -> None:
     """`told`: address to how often it is `sent`; with a question mark before it, how often it is `unknown`."""
     missing = {a: n - accepted[a] for a, n in told.items() if not a.startswith("?") and n > accepted[a]}
     untold = {a: n for a, n in accepted.items() if n > told[a] + told[f"?{a}"]}
     row.lost += sum(missing.values())
-    row.require(not missing, f"{sum(missing.values())} are `sent` that nobody accepted: {list(missing)[:SHOWN]}")
+    row.duplicates = sum(max(0, times - expected.each_at_most) for times in accepted.values())
+    row.require(row.lost == 0, f"{row.lost} lost; `sent` and accepted by nobody: {list(missing)[:SHOWN]}")
     row.require(not untold, f"{len(untold)} were accepted without a row that says so: {list(untold)[:SHOWN]}")
+    row.require(row.duplicates == 0, f"{row.duplicates} messages too many: {_some(accepted, expected.each_at_most)}")
 
 
-def _audit_outcomes(expected: Expected, row: Row) -> None:
+def judge_outcomes(expected: Expected, row: Row) -> None:
     counts = row.counts
     row.require(
         counts["unknown"] <= expected.unknown_at_most,
