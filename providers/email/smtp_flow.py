@@ -56,6 +56,8 @@ class Flow:
         self.limit = limit
         self.pending: deque[tuple[Stage, Exchange | None]] = deque()
         self.asked: list[Exchange] = []
+        self._last_reply = b""
+        self._last_result = UNSTARTED
         self.active: list[Exchange] = []
         self.done: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
 
@@ -161,7 +163,9 @@ class Flow:
     def _accept(self, exchange: Exchange, reply: bytes) -> None:
         self.active.remove(exchange)
         self.session.proven = True
-        self.feed.accept(exchange.message, accepted(reply))
+        if reply != self._last_reply:  # many servers say the same words to all
+            self._last_reply, self._last_result = reply, accepted(reply)
+        self.feed.accept(exchange.message, self._last_result)
 
     def _closing(self, exchange: Exchange | None, result: Result) -> None:
         """421: the server does nothing more, so what comes after the command that it answered was not accepted."""
