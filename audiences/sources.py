@@ -117,12 +117,7 @@ def _segment(place: _Place, audience: _Audience) -> Composable:
         return rule_sql(audience["rule"], workspace_id=place.workspace_id, moment=place.moment, alias=place.alias)
     if place.execution_id is None:
         raise ValueError("A segment without an execution that froze it needs the moment of asking.")
-    return frozen_sql(
-        execution_id=place.execution_id,
-        segment_id=int(audience["id"]),
-        contact=place.contact,
-        after=place.bounds[0] if place.bounds else 0,
-    )
+    return frozen_sql(execution_id=place.execution_id, segment_id=int(audience["id"]), contact=place.contact)
 
 
 def segments_in(audience: _Audience) -> list[_Audience]:
