@@ -26,6 +26,7 @@ _MOVES = {"pause": control.pause, "resume": control.resume, "cancel": control.ca
 _WAITS = {
     "ready": "next in line",
     "retry": "to be tried again",
+    "resend": "to be sent again: it may have arrived",
     "throttled": "slowed down by the provider",
     "frequency_cap": "waiting for a slot under a frequency cap",
     SET_ASIDE: "set aside: their batch crashed its worker three times",

@@ -229,7 +229,8 @@ async def give_back(cursor: AsyncCursor, caps: Caps, contacts: Collection[int]) 
 async def still_used(
     cursor: AsyncCursor, caps: Caps, contacts: Collection[int], *, launched_on: object, batch_id: int
 ) -> set[int]:
-    """Those of `contacts` with a sibling, another address, that was sent to or is in flight in another batch."""
+    """Those of `contacts` that may have got something: a sibling, another address, was sent to or is in flight in
+    another batch, or an attempt in doubt is, or was, to be repeated."""
     await cursor.execute(
         """
         SELECT contact_id FROM executions_delivery
@@ -240,6 +241,10 @@ async def still_used(
             unnest(r.contact_ids[b.position + 1:b.marked_to]) x
             WHERE b.execution_id = %(execution)s AND b.state <> 2 AND b.marked_to > b.position AND b.id <> %(batch)s
             AND x = ANY (%(contacts)s::bigint[])
+        UNION
+        SELECT x FROM executions_batch b JOIN executions_batchrecipients r ON r.batch_id = b.id,
+            unnest(r.contact_ids) x
+            WHERE b.execution_id = %(execution)s AND b.reason = 'resend' AND x = ANY (%(contacts)s::bigint[])
         """,
         {
             "launched_on": launched_on,

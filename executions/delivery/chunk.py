@@ -13,24 +13,23 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection, AsyncCursor, Error
 from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Literal
-from psycopg.types.json import Jsonb
 
 from campaigns.models import OnCap
 from executions.caps import reservation
 from executions.caps.reservation import CapRow, Caps
 from executions.delivery.batches import Claim, park
 from executions.delivery.fates import Fate, parked, render_error, skipped
-from executions.delivery.leases import LET_GO_IF_SILENT, lease_end
+from executions.delivery.leases import LET_GO_IF_SILENT
 from executions.delivery.prepared import Prepared
+from executions.delivery.progressing import update_sql
 from executions.delivery.roster import NESTED_LOOPS, Recipient
-from executions.delivery.window import Counts, Recorded, Window, record, with_reasons
-from executions.states import BatchState, SkipReason, State
+from executions.delivery.window import Counts, Recorded, Window, record
+from executions.states import SkipReason, State
 from providers.contract import Message
 from templates_registry.liquid import MissingVariable, TemplateError
 
 # Rendering shares the loop with the sockets: it pauses after this many messages.
 RENDERED_AT_ONCE = 50
-CRASHES_ALLOWED = 3
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -101,6 +100,8 @@ async def _turn_chunk(
             _hand_back(window)
         made = record(window, stop=window.settled_to, clock=locked.clock, now=locked.now)
         _free(window, made, leave=leave)
+        if leave and caps_there:
+            made.freed |= await _marked_unknown(cursor, window, locked)
         await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock, staged=staged)
         marked = _nothing(window, locked, leave=leave, stop=made.stop)
         caps = await _caps(cursor, prepared, caps_there, needed=bool(made.freed) or want > 0)
@@ -109,7 +110,9 @@ async def _turn_chunk(
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
             marked = await _read_next(cursor, prepared, window, stop, locked.clock)
         await _settle_caps(cursor, prepared, window, made.freed, marked, caps)
-        update = _update_batch(cursor, window.claim, made, marked.stop, locked, release=leave, recovering=recovering)
+        update = update_sql(
+            window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering, context=cursor
+        )
         await cursor.execute(update + b"; COMMIT")
     except BaseException:
         with suppress(Error):
@@ -175,6 +178,17 @@ def _free(window: Window, made: Recorded, *, leave: bool) -> None:
         made.freed |= open_ones & window.reserved
     else:
         made.freed -= open_ones
+
+
+async def _marked_unknown(cursor: AsyncCursor, window: Window, locked: Locked) -> set[int]:
+    """The contacts of a chunk that was marked, and reserved, by a commit whose answer was lost: nobody was begun."""
+    if locked.marked_to <= window.marked_to:
+        return set()
+    await cursor.execute(
+        "SELECT unnest(contact_ids[%s:%s]) FROM executions_batchrecipients WHERE batch_id = %s",
+        [window.marked_to + 1, locked.marked_to, window.claim.id],
+    )
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def write_recorded(
@@ -286,56 +300,6 @@ async def _cap(
         else:
             words = capped.rule.words if capped else None
             marked.fates[message.index] = skipped(SkipReason.FREQUENCY_CAP, words, attempts=attempts)
-
-
-def _update_batch(
-    cursor: AsyncCursor,
-    claim: Claim,
-    made: Recorded,
-    marked_to: int,
-    locked: Locked,
-    *,
-    release: bool,
-    recovering: bool,
-) -> bytes:
-    closed = made.stop == claim.size
-    reasons = b"reasons"
-    if made.reasons:
-        reasons = Literal(Jsonb(with_reasons(locked.reasons, made))).as_bytes(cursor)
-    return _UPDATE % {
-        b"id": claim.id,
-        b"position": made.stop,
-        b"marked_to": max(marked_to, made.stop),
-        b"state": _state(made, closed=closed, recovering=recovering),
-        b"reasons": reasons,
-        b"crashes": _crashes(made, recovering=recovering),
-        b"lease": _RELEASED if closed or release else _RENEWED,
-        **{name.encode(): made.counts[name] for name in ("sent", "skipped", "failed", "unknown", "parked")},
-    }
-
-
-_UPDATE = b"""
-    UPDATE executions_batch SET position = %(position)d, marked_to = %(marked_to)d, state = %(state)b,
-        sent = sent + %(sent)d, skipped = skipped + %(skipped)d, failed = failed + %(failed)d,
-        unknown = unknown + %(unknown)d, parked = parked + %(parked)d, reasons = %(reasons)b,
-        crashes = %(crashes)b, %(lease)b
-    WHERE id = %(id)d
-"""
-_RELEASED = b"lease_token = NULL, lease_until = NULL, journal = ''"
-_RENEWED = b"lease_until = " + lease_end().as_bytes()
-
-
-def _crashes(made: Recorded, *, recovering: bool) -> bytes:
-    """Crashes in a row without anything done between them."""
-    if made.stop > made.start:
-        return b"0"
-    return b"crashes + 1" if recovering else b"crashes"
-
-
-def _state(made: Recorded, *, closed: bool, recovering: bool) -> bytes:
-    if recovering and not closed and made.stop == made.start:
-        return b"CASE WHEN crashes + 1 >= %d THEN %d ELSE state END" % (CRASHES_ALLOWED, BatchState.QUARANTINED)
-    return b"%d" % (BatchState.CLOSED if closed else BatchState.OPEN)
 
 
 def _take_over(window: Window, marked: Marked) -> None:

@@ -13,11 +13,10 @@ from executions.delivery.lanes import Turn, begin_turn, end_lane
 from executions.delivery.prepared import Prepared
 from executions.delivery.runtime import Runtime, runtime
 from executions.delivery.turn import TurnEnd, run_cancelling_turn, run_turn
+from executions.delivery.unusable import UNUSABLE, say_unusable
 from executions.models import Execution
 from executions.states import State
 from providers.contract import ConfigError
-from providers.mime_address import AddressError
-from templates_registry.liquid import TemplateError
 
 NOTHING = TurnEnd(more=False, closed=False)
 logger = logging.getLogger(__name__)
@@ -52,9 +51,8 @@ def _work(execution_id: int) -> TurnEnd:
         return NOTHING
     try:
         prepared = here.prepared(execution_id)
-    except (TemplateError, AddressError) as error:
-        logger.exception("execution %s can't be prepared", execution_id)
-        _wait(execution_id, "unusable_content", str(error))
+    except UNUSABLE as error:
+        say_unusable(execution_id, error)
         return NOTHING
     provider = breaker.ask_provider(
         execution.provider_id,
@@ -79,9 +77,3 @@ def _deliver(here: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
 
 async def _trip(here: Runtime, provider: Available, words: str) -> None:
     await breaker.trip(await here.connection(), provider, words)
-
-
-def _wait(execution_id: int, code: str, message: str) -> None:
-    Execution.objects.filter(pk=execution_id, state__in=[State.RUNNING, State.CANCELLING]).update(
-        state_reason={"code": code, "message": message[:500], "retry_at": None}
-    )

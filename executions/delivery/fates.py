@@ -10,6 +10,8 @@ from executions.states import FailReason, Outcome, SkipReason
 from providers.contract import Result, Verdict
 
 THROTTLED_SECONDS = 30.0
+# Why a batch waits whose recipients may have been sent to already.
+RESEND = "resend"
 
 
 class Fate(NamedTuple):
@@ -62,7 +64,7 @@ def in_doubt(*, attempts: int, on_unknown: str, response: str | None = None) -> 
     """Handed over and never answered: the campaign chose what that means."""
     if on_unknown == OnUnknown.RESEND and attempts <= len(_delays()):
         wait = _jittered(_delays()[attempts - 1])
-        return Fate(None, "retry", attempts=attempts, wait=wait, maybe_sent=True)
+        return Fate(None, RESEND, attempts=attempts, wait=wait, maybe_sent=True)
     return Fate(Outcome.UNKNOWN, None, None, response, attempts)
 
 

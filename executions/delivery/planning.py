@@ -6,11 +6,13 @@ killed planner is resumed where it was, and nobody is planned twice.
 
 import enum
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from psycopg.sql import SQL, Composable, Literal
 
 from audiences.models import Suppression
@@ -27,6 +29,9 @@ from executions.models import Execution
 PAGE_CONTACTS = 50_000
 # As long as a lane's turn: the planner of a huge audience leaves the process to others as often.
 TURN_SECONDS = 1.0
+FAILED = "planning_failed"
+LEAST_PAUSE_SECONDS = 5
+LONGEST_PAUSE_SECONDS = 600
 
 
 class Planned(enum.Enum):
@@ -50,12 +55,23 @@ class _Plan:
 
 
 def plan(execution_id: int) -> Planned:
-    """Plans for some seconds. A cancelled execution is planned too: its people get their rows as cancelled."""
+    """Plans for some seconds. A cancelled execution is planned too: its people get their rows as cancelled.
+
+    Whatever is raised is said on the execution, which is planned again after a while.
+    """
     held = _acquire(execution_id)
     if held is None:
         return Planned.NOT_OURS
+    try:
+        return _go_on(held)
+    except Exception as error:
+        _put_off(held, error)
+        raise
+
+
+def _go_on(held: _Plan) -> Planned:
     ensure_partition(held.launched_on)
-    if not freeze_for_planner(held.scope, execution_id=execution_id, token=held.token, until=held.until):
+    if not freeze_for_planner(held.scope, execution_id=held.execution_id, token=held.token, until=held.until):
         return _not_ours(held)
     turn_ends = time.monotonic() + TURN_SECONDS
     while (more := _plan_page(held)) and time.monotonic() < turn_ends:
@@ -178,7 +194,8 @@ def _complete(held: _Plan) -> bool:
         cursor.execute(
             SQL("""
             UPDATE executions_execution e SET state = CASE state WHEN 'planning' THEN 'running' ELSE state END,
-                plan_token = NULL, plan_lease_until = NULL, started_at = coalesce(started_at, clock_timestamp()),
+                plan_token = NULL, plan_lease_until = NULL, state_reason = NULL,
+                started_at = coalesce(started_at, clock_timestamp()),
                 size = (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(planned_skips))
                     + (SELECT coalesce(sum(b.size), 0) FROM executions_batch b WHERE b.execution_id = e.id)
             WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
@@ -188,6 +205,36 @@ def _complete(held: _Plan) -> bool:
         if done and held.frozen is not None:
             forget(held.execution_id)
         return done
+
+
+def _put_off(held: _Plan, error: Exception) -> None:
+    """The lease stays for as long as it has been failing, so that each try waits twice as long as the one before."""
+    message = f"It can't be planned now: {type(error).__name__}: {error}"[:500]
+    values: dict[str, Any] = {
+        "code": FAILED,
+        "message": message,
+        "least": LEAST_PAUSE_SECONDS,
+        "longest": LONGEST_PAUSE_SECONDS,
+        "id": held.execution_id,
+        "token": held.token,
+    }
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute(_PUT_OFF, values)
+
+
+_PUT_OFF = """
+    WITH failing AS (
+        SELECT clock_timestamp() AS now, CASE WHEN state_reason->>'code' = %(code)s
+            THEN (state_reason->>'since')::timestamptz ELSE clock_timestamp() END AS since
+        FROM executions_execution WHERE id = %(id)s
+    ), paused AS (
+        SELECT since, now + least(greatest(now - since, make_interval(secs => %(least)s)),
+            make_interval(secs => %(longest)s)) AS until FROM failing
+    )
+    UPDATE executions_execution SET plan_lease_until = until, state_reason = jsonb_build_object(
+        'code', %(code)s::text, 'message', %(message)s::text, 'retry_at', until, 'since', since)
+    FROM paused WHERE id = %(id)s AND plan_token = %(token)s AND state IN ('planning', 'cancelling')
+"""
 
 
 def _not_ours(held: _Plan) -> Planned:

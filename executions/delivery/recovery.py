@@ -16,6 +16,7 @@ from executions.delivery.journal import DeadJournal, open_dead
 from executions.delivery.leases import expired, lease_end
 from executions.delivery.prepared import Prepared
 from executions.delivery.runtime import Runtime
+from executions.delivery.unusable import UNUSABLE, say_unusable
 from executions.delivery.window import Window
 from executions.states import BatchState
 from providers.contract import UNTOUCHED, Result, outcome_of
@@ -43,6 +44,8 @@ def recover(here: Runtime) -> None:
         done = False
         try:
             done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
+        except UNUSABLE as error:
+            say_unusable(held.execution_id, error)
         except LeaseLost:
             logger.warning("batch %s was recovered by another", held.id)
         except Exception:

@@ -15,8 +15,8 @@ from psycopg.sql import SQL, Literal
 from common.authorship import Actor
 from common.errors import Conflict, NotFound
 from executions.caps.giving_back import give_back_unused
-from executions.delivery.chunk import CRASHES_ALLOWED
 from executions.delivery.finishing import finish_if_complete
+from executions.delivery.progressing import CRASHES_ALLOWED
 from executions.locks import lock_execution
 from executions.models import Batch, Execution
 from executions.states import BatchState, FailReason, Outcome

@@ -8,8 +8,11 @@ import pytest
 from psycopg import AsyncConnection, AsyncCursor
 
 from executions.caps import reservation
+from executions.delivery.batches import claim_batch
+from executions.delivery.chunk import turn_chunk
 from executions.delivery.planning import plan
 from executions.delivery.runtime import close_runtime, connection_parameters, runtime
+from executions.delivery.window import Window
 from executions.models import Batch, Delivery, Execution, FrequencyCap, FrequencyUse
 from executions.states import BatchState, State
 from providers.models import Provider
@@ -138,6 +141,30 @@ def test_a_use_in_doubt_is_kept_while_it_waits_to_be_sent_again(workspace: Works
     Provider.objects.filter(workspace=workspace).update(config={})
     make_due(first)
     assert counts(drain_all(first)) == {"sent": 1}
+    assert uses(workspace) == [1]
+
+
+def test_a_use_in_doubt_is_kept_when_the_next_attempt_is_handed_back_or_fails(workspace: Workspace) -> None:
+    make_cap(workspace, 1)
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@silent.test": "unknown"}})
+    make_contact(workspace, email="a@silent.test")
+    execution = deliver(make_execution(workspace, on_unknown="resend"))
+    make_due(execution)
+    here = runtime()
+
+    async def hand_back() -> None:
+        database = await here.connection()
+        claim = await claim_batch(database, execution.pk, journal="")
+        assert claim is not None
+        window = Window.of(claim)
+        await turn_chunk(database, here.prepared(execution.pk), window, want=1)
+        assert window.waiting
+        await turn_chunk(database, here.prepared(execution.pk), window, leave=True)
+
+    here.run(hand_back())
+    assert uses(workspace) == [1]
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@silent.test": "failed"}})
+    assert counts(drain_all(execution)) == {"failed": 1}
     assert uses(workspace) == [1]
 
 

@@ -1,11 +1,14 @@
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 from psycopg.sql import SQL
 
 from audiences.models import Address
+from audiences.sources import UnknownSource
 from executions.delivery import planning
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.partitions import ensure_partition
@@ -172,3 +175,27 @@ def _rows_read(node: Any, table: str) -> int:
         return 0
     here = node["Actual Rows"] * node["Actual Loops"] if node.get("Relation Name") == table else 0
     return int(here) + sum(_rows_read(inner, table) for inner in node.values())
+
+
+def test_a_plan_that_fails_says_why_and_waits_longer_each_time(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_contact(workspace)
+    execution = make_execution(workspace, audience={"type": "horoscope"})
+    with pytest.raises(UnknownSource):
+        plan(execution.pk)
+    execution.refresh_from_db()
+    reason = execution.state_reason
+    assert reason and reason["code"] == "planning_failed" and "horoscope" in reason["message"]
+    assert plan(execution.pk) is Planned.NOT_OURS
+    since = now() - timedelta(minutes=1)
+    long_ago = {**reason, "since": since.isoformat()}
+    Execution.objects.update(plan_lease_until="2020-01-01T00:00:00Z", state_reason=long_ago)
+    with pytest.raises(UnknownSource):
+        plan(execution.pk)
+    execution.refresh_from_db()
+    assert execution.plan_lease_until and execution.plan_lease_until >= since + timedelta(minutes=2)
+    Execution.objects.update(plan_lease_until="2020-01-01T00:00:00Z", audience={"type": "all"})
+    assert plan(execution.pk) is Planned.DONE
+    execution.refresh_from_db()
+    assert (execution.state, execution.state_reason) == (State.RUNNING, None)

@@ -17,14 +17,15 @@ from executions.delivery.journal import Journal, open_dead, remove_stale
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
 from executions.delivery.recovery import recover
-from executions.delivery.runtime import Runtime, connection_parameters, runtime
+from executions.delivery.runtime import Runtime, close_runtime, connection_parameters, runtime
 from executions.delivery.sweeping import tidy_journals
 from executions.delivery.window import Window
-from executions.models import Batch, BatchCrash, Delivery, Execution
+from executions.models import Batch, BatchCrash, Delivery, Execution, FrequencyCap, FrequencyUse
 from executions.reading.progress import progress_of, state_reason
 from executions.states import BatchState, State
 from providers.contract import HANDED_OVER, UNTOUCHED, Verdict, outcome_code
 from providers.models import SandboxMessage
+from templates_registry.models import TemplateVersion
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, drain_all, make_due
 from tests.factories import make_contacts
@@ -319,6 +320,37 @@ def test_a_commit_whose_answer_was_lost_is_found_to_be_done(workspace: Workspace
     assert (forgetful.position, forgetful.marked_to) == (0, 2)
     assert [message.index for message in forgetful.waiting] == [0, 1]
     journal.remove()
+
+
+def test_what_a_lost_commit_reserved_is_given_back_when_the_execution_is_paused(workspace: Workspace) -> None:
+    FrequencyCap.objects.create(workspace=workspace, type="email", max=1, window_seconds=86400)
+    execution = planned(workspace, 4)
+    here = runtime()
+    here.prepared(execution.pk)
+    journal = Journal()
+    window = here.run(_mark(here, execution, journal, 2))
+    forgetful = Window(window.claim, 0, 0)
+    Execution.objects.filter(pk=execution.pk).update(state=State.PAUSED)
+
+    async def leave() -> None:
+        await turn_chunk(await here.connection(), here.prepared(execution.pk), forgetful, leave=True)
+
+    here.run(leave())
+    assert [len(use.ats) for use in FrequencyUse.objects.all()] == [0, 0]
+    journal.remove()
+
+
+def test_content_that_became_unusable_is_said_once(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
+    execution = planned(workspace, 2)
+    window, _journal = die(execution, [UNTOUCHED])
+    TemplateVersion.objects.filter(pk=execution.template_version_id).update(content={"subject": "{{", "text": "x"})
+    close_runtime()
+    for _ in range(3):
+        recover(runtime())
+    execution.refresh_from_db()
+    assert execution.state_reason and execution.state_reason["code"] == "unusable_content"
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    assert Batch.objects.get(pk=window.claim.id).lease_token is not None
 
 
 def test_a_journal_of_another_boot_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
