@@ -23,6 +23,10 @@ class Scene:
     def pick(self, short: int, long: int) -> int:
         return short if self.short else long
 
+    def crowd(self, short: int) -> int:
+        """The long form has three batches for as many workers; one batch is one worker's."""
+        return self.pick(short, 12_000)
+
     def campaign(self, people: int, **options: Any) -> contextlib.AbstractContextManager[Campaign]:
         return sunk_campaign(self.rig, people=people, **options)
 

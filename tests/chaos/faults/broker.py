@@ -31,7 +31,7 @@ def _cap(campaign: Campaign) -> None:
 
 @fault("FLUSHALL, in the middle of a campaign with a frequency cap; another one runs into the cap")
 def valkey_flush(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
+    with scene.campaign(scene.crowd(800), latency=20) as campaign:
         _cap(campaign)
         campaign.launch()
         worst = 0.0
@@ -47,7 +47,7 @@ def valkey_flush(scene: Scene) -> Row:
 
 @fault("SIGKILL to Valkey, which stays away for some seconds; the API launches meanwhile")
 def valkey_kill(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
+    with scene.campaign(scene.crowd(800), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         scene.rig.valkey.kill()
@@ -66,7 +66,7 @@ def valkey_kill(scene: Scene) -> Row:
 
 @fault("Valkey shut down in peace and started again", short=False)
 def valkey_restart(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
+    with scene.campaign(scene.crowd(800), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         scene.rig.valkey.stop()
@@ -78,7 +78,7 @@ def valkey_restart(scene: Scene) -> Row:
 
 @fault("SIGSTOP to Valkey: connections stay, nobody answers; the API launches meanwhile", short=False)
 def valkey_silent(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(800, 2000), latency=20) as campaign:
+    with scene.campaign(scene.crowd(800), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         with scene.rig.valkey.silent():

@@ -8,7 +8,7 @@ from tests.chaos.scene import Scene, fault
 
 
 def _interrupt(scene: Scene, *numbers: signal.Signals) -> Row:
-    with scene.campaign(scene.pick(1000, 2500), latency=20) as campaign:
+    with scene.campaign(scene.crowd(1000), latency=20) as campaign:
         campaign.launch()
         worst = 0.0
         for n, number in enumerate(numbers):
@@ -39,7 +39,7 @@ def postgres_restart(scene: Scene) -> Row:
 
 @fault("SIGSTOP to the whole of PostgreSQL past the leases, then SIGCONT", short=False)
 def postgres_silent(scene: Scene) -> Row:
-    with scene.campaign(scene.pick(1000, 2500), latency=20) as campaign:
+    with scene.campaign(scene.crowd(1000), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 600))
         with scene.rig.postgres.silent():

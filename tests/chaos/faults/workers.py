@@ -50,7 +50,7 @@ def worker_kill_chunked(scene: Scene) -> Row:
 
 @fault("SIGKILL to Celery's main process; its children are orphans", short=False)
 def main_kill(scene: Scene) -> Row:
-    with scene.campaign(2000, latency=20) as campaign:
+    with scene.campaign(scene.crowd(1000), latency=20) as campaign:
         campaign.launch()
         campaign.reach(scene.dice.randrange(100, 600))
         worker = scene.rig.stack.worker
@@ -64,7 +64,7 @@ def main_kill(scene: Scene) -> Row:
 
 @fault("SIGKILL to the main process and all its children at once, and a new worker", short=False)
 def machine_kill(scene: Scene) -> Row:
-    people = scene.pick(1000, 3000)
+    people = scene.crowd(1000)
     with scene.campaign(people, latency=20) as campaign, Recovery(scene.rig) as recovery:
         campaign.launch()
         campaign.reach(scene.dice.randrange(100, 600))
@@ -82,7 +82,7 @@ def machine_kill(scene: Scene) -> Row:
 @fault("SIGSTOP to a child past its lease, then SIGCONT")
 def worker_stop(scene: Scene) -> Row:
     stops = scene.pick(1, 4)
-    people = scene.pick(1000, 3000)
+    people = scene.crowd(1000)
     with scene.campaign(people, latency=20) as campaign, Recovery(scene.rig) as recovery:
         campaign.launch()
         campaign.reach(scene.dice.randrange(50, 300))
