@@ -108,10 +108,7 @@ def candidates_sql(
 
 def _addresses(scope: Scope, *, within: tuple[int, int] | None, one_by_one: bool) -> Composable:
     if scope.retried is not None:
-        found = scope.retried.recipients(where=SQL("d.contact_id = p.id"))
-        return SQL(
-            "LATERAL {} f ON TRUE LEFT JOIN audiences_address a ON a.id = f.address_id AND a.contact_id = p.id"
-        ).format(found)
+        return _retried_addresses(scope.retried, within)
     wanted = SQL("a.contact_id = p.id AND a.type = {}{}").format(Literal(scope.type), _apps(scope))
     if one_by_one:
         return SQL("LATERAL (SELECT a.*, a.xmin FROM audiences_address a WHERE {} OFFSET 0) a ON TRUE").format(wanted)
@@ -120,6 +117,21 @@ def _addresses(scope: Scope, *, within: tuple[int, int] | None, one_by_one: bool
     return SQL("audiences_address a ON {} AND a.contact_id > {} AND a.contact_id <= {}").format(
         wanted, *map(Literal, within)
     )
+
+
+def _retried_addresses(retried: Retried, within: tuple[int, int] | None) -> Composable:
+    """The ledger's recipients `f`, with their addresses `a` where there still are any."""
+    if within is None:
+        found = retried.recipients(where=SQL("d.contact_id = p.id"))
+        return SQL(
+            "LATERAL {} f ON TRUE LEFT JOIN audiences_address a ON a.id = f.address_id AND a.contact_id = p.id"
+        ).format(found)
+    after, last = map(Literal, within)
+    found = retried.recipients(where=SQL("d.contact_id > {} AND d.contact_id <= {}").format(after, last))
+    return SQL(
+        "{} f ON f.contact_id = p.id LEFT JOIN audiences_address a ON a.id = f.address_id AND a.contact_id = p.id"
+        " AND a.contact_id > {} AND a.contact_id <= {}"
+    ).format(found, after, last)
 
 
 def _suppressions(scope: Scope, *, few: bool) -> Composable:
