@@ -16,8 +16,8 @@ MARKED_AT_ONCE = 1000
 
 
 def _kill_children(scene: Scene, campaign: Campaign, kills: int) -> Row:
-    """Each after so much progress, so that no two machines need the same time for it."""
-    share = campaign.people * 0.85 / kills
+    """Each after so much progress, so that no two machines need the same time for it; in time for the last, too."""
+    share = campaign.people * 0.6 / kills
     campaign.launch()
     with Recovery(scene.rig) as recovery:
         for n in range(kills):
@@ -37,14 +37,14 @@ def _kill_children(scene: Scene, campaign: Campaign, kills: int) -> Row:
 @fault("SIGKILL to a child with messages in flight, again and again in one campaign")
 def worker_kill(scene: Scene) -> Row:
     kills = scene.pick(5, 120)
-    with scene.campaign(kills * PEOPLE_PER_KILL, latency=20) as campaign:
+    with scene.campaign(kills * PEOPLE_PER_KILL, latency=scene.pick(40, 20)) as campaign:
         return _kill_children(scene, campaign, kills)
 
 
 @fault("the same where messages go out eight at a time (CHUNKING)", short=False)
 def worker_kill_chunked(scene: Scene) -> Row:
     kills = scene.pick(4, 30)
-    with scene.campaign(kills * 4 * PEOPLE_PER_KILL, latency=20, chunking=True) as campaign:
+    with scene.campaign(kills * 4 * PEOPLE_PER_KILL, latency=60, chunking=True) as campaign:
         return _kill_children(scene, campaign, kills)
 
 
