@@ -5,6 +5,7 @@ each worker's main process looks at the clock, so that no process that could del
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ LOOK_SECONDS = 0.1
 SILENT_SECONDS = 5.0
 SOCKET_SECONDS = 2.0
 RUNG_AT_ONCE = 100
+# Ringing takes the broker's locks. A child forked meanwhile would inherit them held, and wait for them for ever.
+_ringing = threading.Lock()
+os.register_at_fork(before=_ringing.acquire, after_in_parent=_ringing.release, after_in_child=_ringing.release)
 logger = logging.getLogger(__name__)
 
 _RING = """
@@ -59,7 +63,8 @@ def _watch(ring: Callable[[int], None], stopped: threading.Event) -> None:
         pause = LOOK_SECONDS
         try:
             for execution_id in take([ALARMS], [RUNG_AT_ONCE]):
-                ring(int(execution_id))
+                with _ringing:
+                    ring(int(execution_id))
         except (redis.RedisError, OSError) as error:
             pause = SILENT_SECONDS
             logger.warning("the alarm clock can't be read; the sweep wakes who rests: %s", error)
