@@ -237,7 +237,7 @@ def test_whatever_happens_nobody_is_lost_doubled_or_miscounted() -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=10,
+            max_examples=8,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
