@@ -27,6 +27,7 @@ from tests.factories import (
     make_segment,
     make_workspace,
 )
+from tests.waiting import wait_until
 from workspaces.models import AuditEntry, Workspace
 
 SEGMENTS = "/api/v1/segments"
@@ -207,8 +208,16 @@ def test_a_launch_and_a_deletion_that_race_leave_no_execution_without_its_segmen
         request = LaunchRequest(audience={"type": "segment", "id": made.pk})
         launch(campaign=campaign, request=request, actor=SYSTEM)
         launched.set()
-        thread.join(0.3)
-        assert thread.is_alive(), "the deletion waits for the launch"
+        wait_until(_somebody_waits, "the deletion waits for the launch")
     thread.join(10)
     assert refused == ["in_use"]
     assert Segment.objects.filter(pk=made.pk).exists()
+
+
+def _somebody_waits() -> bool:
+    """For a lock that this transaction holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
