@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,24 @@ class _Logged(list[Accepted]):
 
     def append(self, message: Accepted, /) -> None:
         self._file.write("".join(f"{recipient}\n" for recipient in message.recipients))
+
+
+class Allowance:
+    """What a relay takes within a second of its clock."""
+
+    def __init__(self, *, per_second: int) -> None:
+        self._per_second = per_second
+        self._second = 0
+        self._taken = 0
+        self.refusals = 0
+
+    def take(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._taken = second, 0
+        self._taken += 1
+        self.refusals += self._taken > self._per_second
+        return self._taken <= self._per_second
 
 
 @contextlib.contextmanager

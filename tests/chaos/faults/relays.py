@@ -1,12 +1,13 @@
 """A provider that refuses for now, refuses for good, is slow, or vanishes at the worst moment."""
 
 import contextlib
+import time
 import zlib
 from collections.abc import Iterator
 
 from tests.chaos.audit import Expected, Row, audit
 from tests.chaos.campaign import Campaign, new_log
-from tests.chaos.relay import Answer, Scripted, now_and_then, scripted_relay
+from tests.chaos.relay import Allowance, Answer, Scripted, now_and_then, scripted_relay
 from tests.chaos.scene import Scene, fault
 from tests.providers.receiver import Act, Reply
 
@@ -27,13 +28,22 @@ def _campaign(scene: Scene, script: Answer, people: int = PEOPLE) -> Iterator[tu
         yield campaign, relay
 
 
-@fault("421, 450, 451, 452 and 454 to a tenth of all commands: nobody fails for it")
+@fault("a relay that takes so many a second and answers 421, 450, 451, 452 or 454 to the rest: nobody fails for it")
 def relay_throttling(scene: Scene) -> Row:
-    script = now_and_then(scene.dice, scene.pick(5, 10) / 100, THROTTLED)
+    allowance = Allowance(per_second=50)
+
+    verb_of_a_second = scene.dice.sample(sorted(THROTTLED), k=len(THROTTLED))
+
+    def script(verb: str, argument: str, n: int) -> Reply | None:
+        """Refuses at another step of the conversation in every second."""
+        if verb != verb_of_a_second[int(time.monotonic()) % len(verb_of_a_second)] or allowance.take():
+            return None
+        return scene.dice.choice(THROTTLED[verb])
+
     with _campaign(scene, script, scene.pick(150, PEOPLE)) as (campaign, _relay):
         campaign.launch()
         campaign.finish()
-        return audit(campaign, Expected())
+        return audit(campaign, Expected(), note=f"{allowance.refusals} refused")
 
 
 @fault("the connection closed, or cut off by RST, between DATA's end and the reply")
