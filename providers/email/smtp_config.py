@@ -80,7 +80,7 @@ def smtp_config(settings: ProviderSettings) -> SmtpConfig:
     if values.get("ca_certificate"):
         try:
             ssl.create_default_context(cadata=values["ca_certificate"])
-        except ssl.SSLError:
+        except (ssl.SSLError, TypeError):  # the latter for what is not ASCII
             errors["ca_certificate"] = "This is not a certificate in PEM form."
     if errors:
         raise ConfigError(errors)

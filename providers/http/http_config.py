@@ -191,7 +191,7 @@ def _check_certificate(values: Mapping[str, Any], errors: dict[str, str]) -> Non
     if values.get("ca_certificate"):
         try:
             ssl.create_default_context(cadata=values["ca_certificate"])
-        except ssl.SSLError:
+        except (ssl.SSLError, TypeError):  # the latter for what is not ASCII
             errors["ca_certificate"] = "This is not a certificate in PEM form."
 
 

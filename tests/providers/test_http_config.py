@@ -47,6 +47,7 @@ def given(kind: str = "http", credentials: dict[str, str] | None = None, **confi
         ({"verify": "no"}, "verify"),
         ({"dedupes": 1}, "dedupes"),
         ({"ca_certificate": "nonsense"}, "ca_certificate"),
+        ({"ca_certificate": "Zürich"}, "ca_certificate"),
         ({"connections": 0}, "connections"),
         ({"answer_timeout": "30"}, "answer_timeout"),
         ({"answer_timeout": True}, "answer_timeout"),

@@ -165,6 +165,7 @@ def test_a_database_that_cannot_be_reached_takes_nothing(monkeypatch: pytest.Mon
         ("smtp", {"host": "relay.test", "security": "ssl"}, "security"),
         ("smtp", {"host": "relay.test", "verify": "no"}, "verify"),
         ("smtp", {"host": "relay.test", "ca_certificate": "nonsense"}, "ca_certificate"),
+        ("smtp", {"host": "relay.test", "ca_certificate": "Zürich"}, "ca_certificate"),
         ("smtp", {"host": "relay.test", "connections": 0}, "connections"),
         ("smtp", {"host": "relay.test", "depth": 1.5}, "depth"),
         ("smtp", {"host": "relay.test", "proxy": "x"}, "proxy"),
