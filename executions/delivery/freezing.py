@@ -51,10 +51,11 @@ def freeze_for_planner(scope: Scope, *, execution_id: int, token: UUID, until: i
 
 
 def _give_up(execution_id: int, token: UUID) -> None:
-    """Asked again it would take as long again, for ever."""
-    Execution.objects.filter(pk=execution_id, plan_token=token, state=State.PLANNING).update(
+    """Asked again it would take as long again, for ever. Of one that was cancelled meanwhile, nobody is owed a row."""
+    held = Execution.objects.filter(pk=execution_id, plan_token=token, size=None)
+    held.filter(state=State.PLANNING).update(
         state=State.FAILED, state_reason=_TOO_SLOW, finished_at=Now(), size=0
-    )
+    ) or held.filter(state=State.CANCELLING).update(state=State.CANCELLED, finished_at=Now(), size=0)
 
 
 def freeze_in_time(scope: Scope, *, until: int) -> float:

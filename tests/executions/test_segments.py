@@ -181,6 +181,29 @@ def test_a_question_that_takes_too_long_fails_the_execution_and_says_why(
     assert not FrozenSegment.objects.exists()
 
 
+def test_a_question_that_takes_too_long_ends_an_execution_that_was_cancelled_meanwhile(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pros(workspace, 1)
+    execution = launched(workspace, {"type": "segment", "id": make_segment(workspace, PRO).pk})
+
+    def slow(cursor: Any, *args: Any) -> None:
+        cursor.execute("SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(30)")
+
+    freeze = freezing._freeze_once
+
+    def cancelled_first(*args: Any) -> bool:
+        Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+        return freeze(*args)
+
+    monkeypatch.setattr(freezing, "_freeze_once", cancelled_first)
+    monkeypatch.setattr(freezing, "_freeze", slow)
+    assert plan(execution.pk) is Planned.NOT_OURS
+    execution.refresh_from_db()
+    assert (execution.state, execution.size) == (State.CANCELLED, 0)
+    assert execution.finished_at is not None
+
+
 def test_days_are_those_of_the_planning_in_the_workspaces_zone(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
