@@ -129,7 +129,10 @@ def scope_of(execution: Execution) -> Scope:
 
 
 def _plan_page(held: _Plan) -> bool | None:
-    """One page in one transaction: True when there may be more, False after the last, None when the lease is lost."""
+    """One page in one transaction: True when there may be more, False after the last, None when the lease is lost.
+
+    An only page ends the plan for whoever resumes it too: nothing keeps in mind which addresses it gave away.
+    """
     page = _next_page(held)
     more = page.contacts == PAGE_CONTACTS
     if more and held.frozen is None:
@@ -138,12 +141,13 @@ def _plan_page(held: _Plan) -> bool | None:
         cursor.execute(f"{LET_GO_IF_SILENT}; {page.settings}")
         cursor.execute(
             SQL("""
-            UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}
+            UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}, plan_until = {until}
             WHERE id = {id} AND plan_token = {token} AND plan_cursor = {after}
                 AND state IN ('planning', 'cancelling') AND size IS NULL
             """).format(
                 lease_end=lease_end(PLAN_LEASE_SECONDS),
                 last=Literal(page.last),
+                until=Literal(page.last if held.frozen is None else held.until),
                 after=Literal(page.after),
                 id=Literal(held.execution_id),
                 token=Literal(held.token),

@@ -212,6 +212,23 @@ def test_devices_are_no_duplicates(workspace: Workspace) -> None:
     assert sendable(execution) == [contact.pk, contact.pk, second.pk, second.pk]
 
 
+def test_a_planner_that_died_after_an_only_page_is_resumed_with_nobody_new(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "PAGE_CONTACTS", 4)
+    first, second = make_contact(workspace, email=SHARED), make_contact(workspace, email=SHARED)
+    chosen = make_list(workspace, [first])
+    execution = make_execution(workspace, audience={"type": "list", "id": chosen.pk})
+    held = planning._acquire(execution.pk)
+    assert held is not None
+    ensure_partition(held.launched_on)
+    assert planning._plan_page(held) is False
+    ListMembership.objects.create(list=chosen, contact=second, workspace_id=workspace.pk)
+    Execution.objects.filter(pk=execution.pk).update(plan_lease_until="2020-01-01T00:00:00Z")
+    assert plan(execution.pk) is Planned.DONE
+    assert sendable(execution) == [first.pk]
+
+
 def test_an_audience_of_one_page_freezes_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "PAGE_CONTACTS", 4)
     people: list[Contact] = [make_contact(workspace, email=SHARED) for _ in range(3)]
