@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Literal
 from common.authorship import Actor
 from common.errors import Conflict, NotFound
 from executions.caps.giving_back import give_back_unused
+from executions.delivery.fates import RESEND
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.progressing import CRASHES_ALLOWED
 from executions.locks import lock_execution
@@ -86,8 +87,10 @@ def _update(batch: Batch, **change: Any) -> None:
 
 
 def _release(execution: Execution, batch: Batch, actor: Actor) -> None:
-    """As `ready`, so that the sweep makes no bigger batch of it and others."""
-    _update(batch, state=BatchState.OPEN, crashes=0, reason="ready", not_before=Now())
+    """As `ready`, so that the sweep makes no bigger batch of it and others; but what may have been sent before still
+    uses the caps (`executions.caps.reservation.still_used`)."""
+    reason = RESEND if batch.reason == RESEND else "ready"
+    _update(batch, state=BatchState.OPEN, crashes=0, reason=reason, not_before=Now())
 
 
 def _narrow(execution: Execution, batch: Batch, actor: Actor) -> None:

@@ -62,6 +62,12 @@ def test_a_released_one_is_tried_again(batch: Batch) -> None:
     assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 50})
 
 
+@pytest.mark.parametrize("reason", ["resend", "retry"])
+def test_what_may_have_been_sent_before_still_counts_when_it_is_released(batch: Batch, reason: str) -> None:
+    Batch.objects.update(reason=reason)
+    assert by_ana(release, batch).reason == {"resend": "resend"}.get(reason, "ready")
+
+
 def test_narrowed_down_it_is_tried_in_parts_that_hold_everyone_in_order(batch: Batch) -> None:
     by_ana(narrow, batch)
     parts = BatchRecipients.objects.filter(batch__state=BatchState.OPEN).order_by("batch_id")
