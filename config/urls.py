@@ -4,16 +4,17 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from config.api_description import ApiDescriptionView
 from config.problem_pages import problem_index, problem_page
 from executions.admin_pages.template_preview import template_preview
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}admin/favicon.svg")),
-    path("api/schema", SpectacularJSONAPIView.as_view(), name="api_schema"),
-    path("api/schema/", SpectacularJSONAPIView.as_view()),
+    path("api/schema", ApiDescriptionView.as_view(), name="api_schema"),
+    path("api/schema/", ApiDescriptionView.as_view()),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema")),
     path("api/docs/problems/", problem_index),

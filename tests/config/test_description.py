@@ -1,12 +1,15 @@
 """`/api/schema/` and `/api/docs/`."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
+from config import api_description
 from config.problem_pages import PAGES
 from tests.api.routes import every_route
 
@@ -30,6 +33,23 @@ def test_it_is_openapi_31_without_a_warning() -> None:
 
 def test_it_names_the_version(schema: Any) -> None:
     assert schema["openapi"].startswith("3.1")
+
+
+def test_it_is_made_once_however_many_ask_at_once_and_in_nobodys_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """drf-spectacular's first two at once break each other."""
+    made: list[object] = []
+    parse: Any = SchemaGenerator.parse
+
+    def counted(self: SchemaGenerator, *args: Any) -> Any:
+        made.append(self)
+        return parse(self, *args)
+
+    monkeypatch.setattr(SchemaGenerator, "parse", counted)
+    monkeypatch.setattr(api_description, "_made", {})
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: Client().get("/api/schema?version=other&lang=de"), range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert (len(made), answers[0].json()["info"]["version"]) == (1, "1")
 
 
 def test_it_describes_every_route_once(schema: Any) -> None:
