@@ -94,7 +94,7 @@ _DEAD = "SELECT value FROM audiences_address WHERE workspace_id = %s AND state =
 
 @fault("a relay that needs a second and a half for each message", short=False)
 def relay_slow(scene: Scene) -> Row:
-    with scene.campaign(200, latency=1500) as campaign:
+    with scene.campaign(60, latency=1500) as campaign:
         campaign.launch()
         campaign.finish()
         return audit(campaign, Expected())
