@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from common.errors import DomainError
 from workspaces.admin_forms import ScopedModelForm, show_errors
-from workspaces.admin_scope import actor_of
+from workspaces.admin_scope import actor_of, workspace_ids
 from workspaces.models import WriteKey
 from workspaces.roles import Role
 from workspaces.scoped_admin import ServiceModelAdmin
@@ -56,6 +56,7 @@ class WriteKeyAdmin(ServiceModelAdmin):
 
     @admin.action(description="Revoke: they send nothing any more", permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[WriteKey]) -> None:
+        queryset = queryset.filter(workspace_id__in=workspace_ids(request, self.change_role))
         actor = actor_of(request)
         revoked = sum(
             revoke_write_key(key_id=key.pk, workspace_id=key.workspace_id, actor=actor)

@@ -8,7 +8,16 @@ from django.test import Client
 
 from tests.admin.conftest import signed_in
 from tests.admin.rows import make_one_of_everything
-from tests.factories import make_campaign, make_execution, make_list, make_member, make_sender, make_user
+from tests.factories import (
+    make_app,
+    make_campaign,
+    make_execution,
+    make_list,
+    make_member,
+    make_sender,
+    make_user,
+    make_write_key,
+)
 from workspaces.models import Membership, User, Workspace
 from workspaces.roles import Role
 
@@ -108,6 +117,19 @@ def test_a_default_is_not_moved_in_a_workspace_that_one_only_views(
     client.post("/admin/providers/sender/", {"action": "delete_selected", "_selected_action": theirs.pk, "post": "yes"})
     theirs.refresh_from_db()
     assert theirs.is_default is False
+
+
+def test_a_write_key_is_not_revoked_in_a_workspace_that_one_only_views(
+    workspace: Workspace, other_workspace: Workspace
+) -> None:
+    user = make_member(workspace, Role.ADMIN)
+    Membership.objects.create(user=user, workspace=other_workspace, role=Role.VIEWER)
+    ours, theirs = make_write_key(make_app(workspace)), make_write_key(make_app(other_workspace))
+    body = {"action": "revoke_selected", "_selected_action": [ours.pk, theirs.pk]}
+    assert signed_in(user).post("/admin/workspaces/writekey/", body).status_code == 302
+    ours.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (ours.revoked_at is None, theirs.revoked_at) == (False, None)
 
 
 def test_things_of_two_workspaces_are_not_joined(workspace: Workspace, other_workspace: Workspace) -> None:
