@@ -183,7 +183,7 @@ def _wait(retry_after: bytes) -> float | None:
     else:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
     return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else None

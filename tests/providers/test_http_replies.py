@@ -81,6 +81,8 @@ def test_only_a_documented_error_speaks_of_the_recipient(body: bytes) -> None:
         (b"-5", None),
         (b"1.5", None),
         (b"soon", None),
+        (b"Thu, 01 Jan 99999999999999999999999 00:00:00 GMT", None),
+        (b"Thu, 01 Jan 2026 00:00:00 +99999999999999999999", None),
         (b"\xff", None),
         (b"999999999999999", LONGEST_WAIT_SECONDS),
         (b"Sun, 06 Nov 1994 08:49:37 GMT", None),
