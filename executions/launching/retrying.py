@@ -97,6 +97,7 @@ def _create(original: Execution, ready: Ready, include: Sequence[str], actor: Ac
         campaign_personalization=original.campaign_personalization,
         personalization=original.personalization,
         once=original.once,
+        rate_per_minute=original.rate_per_minute,
         retry_of=original,
         state=first_state(ready.campaign, None),
         # The ledger names its contacts, also those that were deleted: none may be greater.

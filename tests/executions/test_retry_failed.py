@@ -118,6 +118,12 @@ def test_the_content_is_that_of_the_first_launch(workspace: Workspace) -> None:
     assert RecipientData.objects.filter(execution_id=made.pk).count() == 1
 
 
+def test_the_rate_is_that_of_the_first_launch(workspace: Workspace) -> None:
+    execution = ended(workspace, Outcome.FAILED)
+    Execution.objects.filter(pk=execution.pk).update(rate_per_minute=120)
+    assert retry(execution).rate_per_minute == 120
+
+
 def test_consent_suppression_and_deletion_are_asked_anew(workspace: Workspace) -> None:
     execution = ended(workspace, *[Outcome.FAILED] * 5)
     rows = [Address.objects.get(pk=address) for _contact, address, *_ in ledger(execution)]
