@@ -23,7 +23,7 @@ def why_forbidden(address: str, *, private_allowed: bool) -> str | None:
         return None if private_allowed else "a loopback address"
     if ip.is_multicast or ip.is_unspecified or ip.is_reserved:
         return "no host's address"
-    if not ip.is_global:
+    if not ip.is_global or (isinstance(ip, IPv6Address) and ip.is_site_local):
         return None if private_allowed else "a private address"
     return None
 

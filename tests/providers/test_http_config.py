@@ -162,6 +162,7 @@ def test_addresses_that_are_never_connected_to(address: str) -> None:
         "172.16.0.1",
         "100.64.0.1",
         "fd12::1",
+        "fec0::1",
     ],
 )
 def test_addresses_that_the_operator_may_allow(address: str) -> None:
