@@ -4,7 +4,6 @@ Lists and uploads hold still or are read page by page; a rule over attributes an
 every page, and relative dates another day. What was frozen is never asked again.
 """
 
-from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -12,18 +11,17 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from psycopg.errors import QueryCanceled
-from psycopg.sql import SQL, Literal
 
 from audiences.segments.frozen import freezing_sql
 from audiences.segments.periods import Moment
 from audiences.segments.selectors import FOR_SETS, bounded, moment_of
 from audiences.sources import segments_in
 from executions.delivery.classify import Scope
-from executions.delivery.leases import lease_end
+from executions.delivery.steps import keep_lease, step
 from executions.models import Execution
 from executions.states import State
 
-# Nobody renews the lease while the statement runs, so it has both: time enough, and an end.
+# Nobody else plans the execution while the statement runs, so it has an end.
 FREEZING_SECONDS = 120
 _TOO_SLOW = {
     "code": "too_slow",
@@ -37,17 +35,12 @@ def freeze_for_planner(scope: Scope, *, execution_id: int, token: UUID, until: i
     """Does nothing where there are no segments, or they are frozen. False when the planner's lease was lost."""
     if not segments_in(scope.audience):
         return True
-    found = _lease_for_freezing(execution_id, token)
-    if found is None:
-        return False
-    frozen_at: datetime | None = found[0]
-    try:
-        return frozen_at is not None or _freeze_once(scope, execution_id, token, until)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-        _give_up(execution_id, token)
-        return False
+    with step(execution_id, token) as cursor:
+        if cursor is None:
+            return False
+        if Execution.objects.filter(pk=execution_id, frozen_at__isnull=False).exists():
+            return True
+        return _freeze_once(scope, execution_id, token, until)
 
 
 def _give_up(execution_id: int, token: UUID) -> None:
@@ -68,34 +61,30 @@ def freeze_in_time(scope: Scope, *, until: int) -> float:
     return monotonic() - begun
 
 
-def _lease_for_freezing(execution_id: int, token: UUID) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SQL("""
-            UPDATE executions_execution SET plan_lease_until = CASE WHEN frozen_at IS NULL
-                THEN clock_timestamp() + make_interval(secs => {seconds}) ELSE plan_lease_until END
-            WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
-            RETURNING frozen_at
-            """).format(seconds=Literal(FREEZING_SECONDS), id=Literal(execution_id), token=Literal(token))
-        )
-        return cursor.fetchone()
-
-
 def _freeze_once(scope: Scope, execution_id: int, token: UUID, until: int) -> bool:
-    """The row is written last: whoever comes meanwhile waits for no lock, and finds the lease."""
+    """Within a step. The execution's row is written last: whoever pauses or cancels it meanwhile waits for no lock."""
     moment = moment_of(scope.workspace_id)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = '{FREEZING_SECONDS}s'; {FOR_SETS}")
-        _freeze(cursor, scope, until, moment)
-        cursor.execute(
-            SQL("""
-            UPDATE executions_execution SET frozen_at = {now}, plan_lease_until = {lease_end}
-            WHERE id = {id} AND plan_token = {token} AND frozen_at IS NULL
-            """).format(now=Literal(moment.now), lease_end=lease_end(), id=Literal(execution_id), token=Literal(token))
-        )
-        ours = bool(cursor.rowcount)
-        transaction.set_rollback(not ours)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{FREEZING_SECONDS}s'; {FOR_SETS}")
+            _freeze(cursor, scope, until, moment)
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
+            ours = _note(cursor, execution_id, token, moment)
+            transaction.set_rollback(not ours)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        _give_up(execution_id, token)
+        return False
     return ours
+
+
+def _note(cursor: Any, execution_id: int, token: UUID, moment: Moment) -> bool:
+    cursor.execute(
+        "UPDATE executions_execution SET frozen_at = %s WHERE id = %s AND plan_token = %s AND frozen_at IS NULL",
+        [moment.now, execution_id, token],
+    )
+    return bool(cursor.rowcount) and keep_lease(cursor, execution_id, token)
 
 
 def _freeze(cursor: Any, scope: Scope, until: int, moment: Moment) -> None:

@@ -3,7 +3,9 @@
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 LEASE_SECONDS = 12
-# A planner renews its lease with every page. Its successor begins within 15 seconds, sweep and queue included.
+# A planner renews its lease with every step, and holds the plan's lock in each (`executions.delivery.steps`): so it is
+# only the gaps between them that the lease has to last for. Its successor begins within 15 seconds, sweep and queue
+# included.
 PLAN_LEASE_SECONDS = 8
 RENEW_SECONDS = 3.0
 # Begins a transaction that holds locks: a host that vanishes in it, or a process that is stopped, would keep them

@@ -19,11 +19,12 @@ from audiences.models import Suppression
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, contacts_sql
 from executions.delivery.freezing import freeze_for_planner
-from executions.delivery.leases import LET_GO_IF_SILENT, PLAN_LEASE_SECONDS, expired, lease_end
+from executions.delivery.leases import PLAN_LEASE_SECONDS, expired, lease_end
 from executions.delivery.page import Page, page_sql
 from executions.delivery.partitions import ensure_partition
 from executions.delivery.retried import retried_before
 from executions.delivery.shared_addresses import Frozen, forget, freeze
+from executions.delivery.steps import keep_lease, plan_lock, step
 from executions.models import Execution
 
 PAGE_CONTACTS = 50_000
@@ -83,7 +84,7 @@ def _go_on(held: _Plan) -> Planned:
 
 
 def _acquire(execution_id: int) -> _Plan | None:
-    """A row that another planner's page holds is not waited for: one that is slow would take every worker in turn."""
+    """A planner in the middle of a step is not waited for: one that is slow would take every worker in turn."""
     token = uuid4()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -94,12 +95,14 @@ def _acquire(execution_id: int) -> _Plan | None:
             WHERE id = (SELECT id FROM executions_execution
                 WHERE id = {id} AND state IN ('planning', 'cancelling') AND size IS NULL
                 AND (plan_token IS NULL OR {expired}) FOR NO KEY UPDATE SKIP LOCKED)
+                AND pg_try_advisory_xact_lock({lock})
             RETURNING launched_on, plan_until, plan_cursor, plan_horizon, plan_probes
             """).format(
                 token=Literal(token),
                 lease_end=lease_end(PLAN_LEASE_SECONDS),
                 id=Literal(execution_id),
                 expired=expired("plan_lease_until"),
+                lock=plan_lock(execution_id),
             )
         )
         row = cursor.fetchone()
@@ -131,39 +134,54 @@ def scope_of(execution: Execution) -> Scope:
 def _plan_page(held: _Plan) -> bool | None:
     """One page in one transaction: True when there may be more, False after the last, None when the lease is lost.
 
-    An only page ends the plan for whoever resumes it too: nothing keeps in mind which addresses it gave away.
+    Before the first of several, their addresses are frozen, in a transaction of its own: that is not lost with a page.
     """
-    page = _next_page(held)
-    more = page.contacts == PAGE_CONTACTS
-    if more and held.frozen is None:
-        held.frozen = freeze(held.scope, contacts_sql(held.scope, until=held.until))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"{LET_GO_IF_SILENT}; {page.settings}")
-        cursor.execute(
-            SQL("""
-            UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}, plan_until = {until}
-            WHERE id = {id} AND plan_token = {token} AND plan_cursor = {after}
-                AND state IN ('planning', 'cancelling') AND size IS NULL
-            """).format(
-                lease_end=lease_end(PLAN_LEASE_SECONDS),
-                last=Literal(page.last),
-                until=Literal(page.last if held.frozen is None else held.until),
-                after=Literal(page.after),
-                id=Literal(held.execution_id),
-                token=Literal(held.token),
-            )
-        )
-        if not cursor.rowcount:
+    with step(held.execution_id, held.token) as cursor:
+        if cursor is None:
             return None
-        if page.contacts:
-            cursor.execute(_page_sql(held, page))
-            cursor.execute(_SKIPS, [cursor.fetchone()[0], held.execution_id])
+        page = _next_page(held)
+        more = page.contacts == PAGE_CONTACTS
+        if held.frozen is not None or not more:
+            return more if _write_page(cursor, held, page) else None
+    return _freeze_addresses(held) and _plan_page(held)
+
+
+def _freeze_addresses(held: _Plan) -> bool | None:
+    with step(held.execution_id, held.token) as cursor:
+        if cursor is None:
+            return None
+        held.frozen = freeze(held.scope, contacts_sql(held.scope, until=held.until))
+        return True if keep_lease(cursor, held.execution_id, held.token) else None
+
+
+def _write_page(cursor: Any, held: _Plan, page: Page) -> bool:
+    """An only page ends the plan for whoever resumes it too: nothing keeps in mind which addresses it gave away."""
+    cursor.execute(page.settings)
+    cursor.execute(
+        SQL("""
+        UPDATE executions_execution SET plan_lease_until = {lease_end}, plan_cursor = {last}, plan_until = {until}
+        WHERE id = {id} AND plan_token = {token} AND plan_cursor = {after}
+            AND state IN ('planning', 'cancelling') AND size IS NULL
+        """).format(
+            lease_end=lease_end(PLAN_LEASE_SECONDS),
+            last=Literal(page.last),
+            until=Literal(page.last if held.frozen is None else held.until),
+            after=Literal(page.after),
+            id=Literal(held.execution_id),
+            token=Literal(held.token),
+        )
+    )
+    if not cursor.rowcount:
+        return False
+    if page.contacts:
+        cursor.execute(_page_sql(held, page))
+        cursor.execute(_SKIPS, [cursor.fetchone()[0], held.execution_id])
     held.cursor = page.last
-    return more
+    return True
 
 
 def _next_page(held: _Plan) -> Page:
-    """Its contacts are counted only: whom it holds is asked again in the transaction that plans them."""
+    """Its contacts are counted only: whom it holds is asked again by the statement that plans them."""
     contacts = contacts_sql(held.scope, after=held.cursor, until=held.until, limit=PAGE_CONTACTS)
     with connection.cursor() as cursor:
         cursor.execute(SQL("SELECT count(*), max(id) FROM ({}) c").format(contacts))

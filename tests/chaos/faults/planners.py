@@ -51,11 +51,12 @@ def _held_up(rig: Rig) -> int:
     return 0
 
 
-# The sweep, which merges batches, waits too: it is the one that holds an advisory lock.
+# The sweep, which merges batches, waits too: it holds a lock of its own.
 _WAITING = """
     SELECT a.client_port FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.relation = 'executions_batch'::regclass AND NOT l.granted
-        AND NOT EXISTS (SELECT FROM pg_locks s WHERE s.pid = l.pid AND s.locktype = 'advisory' AND s.granted)
+        AND NOT EXISTS (SELECT FROM pg_locks s WHERE s.pid = l.pid AND s.locktype = 'advisory' AND s.granted
+            AND s.objid::bigint = hashtext('volley.sweep')::bigint & 4294967295)
 """
 
 
