@@ -50,7 +50,7 @@ def _work(execution_id: int) -> TurnEnd:
     if execution.state != State.RUNNING:
         return NOTHING
     try:
-        prepared = here.prepared(execution_id)
+        prepared = here.prepared_now(execution_id)
     except UNUSABLE as error:
         say_unusable(execution_id, error)
         return NOTHING

@@ -118,7 +118,7 @@ def prepare(execution_id: int) -> Prepared:
         launched_on=execution.launched_on,
         provider_id=execution.provider_id,
         on_cap=execution.on_cap,
-        on_unknown=OnUnknown.RESEND if execution.provider.config.get("dedupes") is True else execution.on_unknown,
+        on_unknown=on_unknown_of(execution.pk),
         frequency_capping=execution.frequency_capping,
         content=content,
         skeleton=skeleton_for(execution),
@@ -134,6 +134,13 @@ def prepare(execution_id: int) -> Prepared:
         one_click=execution.type == Type.EMAIL and execution.purpose == Purpose.MARKETING,
         linked=not content.fields.isdisjoint(_LINKS),
     )
+
+
+def on_unknown_of(execution_id: int) -> str:
+    """The campaign's choice, unless the provider, as it is set up now, drops what it has seen."""
+    found = Execution.objects.values_list("on_unknown", "provider__config")
+    chosen, config = found.get(pk=execution_id)
+    return OnUnknown.RESEND.value if config.get("dedupes") is True else str(chosen)
 
 
 def skeleton_for(execution: Execution) -> EmailSkeleton | None:

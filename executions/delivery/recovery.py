@@ -43,7 +43,7 @@ def recover(here: Runtime) -> None:
             continue
         done = False
         try:
-            done = here.run(_recover(here, here.prepared(held.execution_id), held, dead))
+            done = here.run(_recover(here, here.prepared_now(held.execution_id), held, dead))
         except UNUSABLE as error:
             say_unusable(held.execution_id, error)
         except LeaseLost:

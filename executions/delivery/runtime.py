@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -11,8 +11,9 @@ from django.db import connection as django_connection
 from psycopg import AsyncConnection, OperationalError
 
 from executions.delivery.journal import Journal
-from executions.delivery.prepared import Prepared, prepare
+from executions.delivery.prepared import Prepared, on_unknown_of, prepare
 from executions.delivery.rates import Rates
+from executions.delivery.rounds import Round
 from providers.contract import Adapter, ProviderSettings
 from providers.registry import open_adapter
 
@@ -22,10 +23,14 @@ CONNECT_SECONDS = 5
 
 
 class Runtime:
-    """One per process and thread; made after the fork, as neither loop nor connection survives one."""
+    """One per process and thread; made after the fork, as neither loop nor connection survives one.
+
+    `rounds`: by provider.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.rounds: defaultdict[int, Round] = defaultdict(Round)
         self._loop = uvloop.new_event_loop()
         self._conninfo = connection_parameters()
         self._connection: AsyncConnection | None = None
@@ -79,6 +84,12 @@ class Runtime:
         self._prepared.move_to_end(execution_id)
         if len(self._prepared) > PREPARED_AT_ONCE:
             self._prepared.popitem(last=False)
+        return found
+
+    def prepared_now(self, execution_id: int) -> Prepared:
+        """With what may change: its provider's settings. Raises as `prepare`."""
+        found = self.prepared(execution_id)
+        found.on_unknown = on_unknown_of(execution_id)
         return found
 
     async def adapter(self, provider_id: int, settings: ProviderSettings) -> Adapter:

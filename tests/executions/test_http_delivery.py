@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from audiences.models import Address
+from executions.delivery.runtime import runtime
 from executions.launching.test_sends import send_test
 from executions.models import Execution
 from executions.reading.deliveries import every_delivery
@@ -161,6 +162,16 @@ def test_it_is_sent_again_to_a_service_that_drops_what_it_has_seen(kind: str) ->
     first, *others = service.requests
     again = [request for request in others if set(request.ids) & set(first.ids)]
     assert again and (kind == "http_batch" or again[-1].headers["idempotency-key"] == first.headers["idempotency-key"])
+
+
+def test_a_promise_to_drop_them_that_is_taken_back_holds_no_longer() -> None:
+    """Within the execution too: somebody has seen the copies."""
+    workspace = make_workspace(sandbox=False)
+    provider = make_provider(workspace, "http", config={"url": "http://127.0.0.1:1/", "dedupes": True})
+    execution = make_execution(workspace, provider=provider)
+    assert runtime().prepared_now(execution.pk).on_unknown == "resend"
+    Provider.objects.filter(pk=provider.pk).update(config={"url": "http://127.0.0.1:1/"})
+    assert runtime().prepared_now(execution.pk).on_unknown == "hold"
 
 
 @pytest.mark.parametrize("kind", KINDS)
