@@ -18,6 +18,7 @@ from executions.delivery.journal import Journal
 from executions.delivery.leases import LEASE_SECONDS, RENEW_SECONDS
 from executions.delivery.pace import Pace
 from executions.delivery.prepared import Prepared
+from executions.delivery.rounds import LONGEST_ROUND_SECONDS, TOO_SLOW
 from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window, unsettled
 from executions.models import Execution
@@ -27,10 +28,8 @@ from providers.contract import FINISH_SECONDS, Adapter, Message, Result, Verdict
 PROBE_CHUNK = 10
 SMALLEST_CHUNK = 20
 TURN_SECONDS = 1.0
-ROUND_SECONDS = 0.5
 # After a slow round the execution's state is looked at again: somebody may have paused it.
 STALE_SECONDS = 0.1
-LONGEST_ROUND_SECONDS = 8.0
 RECONNECT_PAUSE_SECONDS = 0.5
 RECONNECT_FOR_SECONDS = 60.0
 logger = logging.getLogger(__name__)
@@ -100,11 +99,12 @@ class BatchWork:
         self._database = asyncio.Lock()
         self._most = lane.adapter.chunk
         self._chunk = PROBE_CHUNK if lane.provider.probing else self._most
-        self._round = ROUND_SECONDS
+        self._round = lane.runtime.rounds[lane.provider.id]
         self._refusal: str | None = None
         self._probing = lane.provider.probing
         self._pace = Pace(lane.runtime, lane.provider, claim, domain_of_batch(claim.reason))
         self._settled = 0
+        self._first_at: float | None = None
         self._looked_at = self._loop.time()
         self._lease_ends = self._looked_at + LEASE_SECONDS
         self.stopped = False
@@ -192,9 +192,14 @@ class BatchWork:
     async def _send(self, messages: list[Message]) -> None:
         """Whatever is not begun when the round ends, or the lease, stays for the next."""
         self._settled = 0
+        self._first_at = None
         if messages:
-            deadline = min(self._loop.time() + self._round, self._lease_ends - 1 - FINISH_SECONDS)
+            begun = self._loop.time()
+            deadline = min(begun + self._round.seconds, self._lease_ends - 1 - FINISH_SECONDS)
             await self._lane.adapter.send(messages, journal=self._journal.view, deadline=deadline, settle=self._settle)
+            first = None if self._first_at is None else self._first_at - begun
+            if not self._round.learn(first=first, lasted=self._loop.time() - begun) and self._refusal is None:
+                self._refusal = TOO_SLOW
 
     def _settle(self, index: int, result: Result) -> None:
         window = self._window
@@ -212,6 +217,8 @@ class BatchWork:
         if fate is not None:
             window.fates[index] = fate
             self._settled += 1
+            if self._first_at is None:
+                self._first_at = self._loop.time()
 
     async def _until_sent(self, sending: asyncio.Future[None]) -> None:
         """The lease is renewed while the provider lets us wait: it ends only if we do. Raises LeaseLost."""
@@ -235,11 +242,8 @@ class BatchWork:
         return held
 
     def _adapt(self, sent: int) -> None:
-        """To what the provider takes in a round. One that seems slow to begin is given a longer round."""
-        if sent and not self._settled:
-            self._round = min(self._round * 2, LONGEST_ROUND_SECONDS)
-        elif sent:
-            self._round = ROUND_SECONDS
+        """To what the provider takes in a round."""
+        if sent and self._settled:
             self._chunk = min(self._most, max(SMALLEST_CHUNK, 2 * self._settled))
 
     async def _after_round(self) -> None:

@@ -13,6 +13,7 @@ from executions.delivery.draining import drain
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
 from executions.delivery.rates import FIRST_QUEUE
+from executions.delivery.runtime import runtime
 from executions.enqueue import enqueue_plan
 from executions.models import Batch, Execution
 from executions.states import BatchState, State
@@ -163,6 +164,13 @@ def test_answers_that_take_longer_than_a_round_hold_up_nothing_for_ever(workspac
     make_contacts(workspace, 70)
     execution = deliver(make_execution(workspace))
     assert (execution.state, counts(execution)) == (State.FINISHED, {"sent": 70})
+
+
+def test_what_a_slow_provider_needs_is_kept_in_mind_for_the_next_turn(workspace: Workspace) -> None:
+    provider = limit(workspace, config={"latency_ms": 2_000})
+    make_contacts(workspace, 1)
+    deliver(make_execution(workspace))
+    assert runtime().rounds[provider.pk].seconds >= 1
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Through the real SMTP adapter to a real receiver: what a relay's absence does to an execution."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from email.message import Message
@@ -9,9 +10,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from executions.delivery import rounds
 from executions.delivery.planning import plan
+from executions.delivery.runtime import runtime
 from executions.models import Execution
 from executions.states import State
+from providers import feed
 from providers.models import Kind, Provider
 from tests.executions.rows import make_execution
 from tests.executions.work import counts, deliver, drain_all
@@ -27,6 +31,17 @@ class Mailbox(MessageHandler):
 
     def handle_message(self, message: Message) -> None:
         self.messages.append(message)
+
+
+class Slow(Mailbox):
+    """Thinks about each recipient."""
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        await asyncio.sleep(0.3)
+        envelope.rcpt_tos.append(address)
+        return "250 well"
 
 
 @pytest.fixture
@@ -82,3 +97,21 @@ def test_a_relay_that_refuses_connections_is_waited_for_and_costs_no_attempt(
     drain_all(execution)
     assert (execution.state, execution.state_reason) == (State.FINISHED, None)
     assert counts(execution) == {"sent": 20} and len(box.messages) == 20
+
+
+def test_a_relay_that_is_too_slow_for_the_longest_round_is_told(
+    execution: Execution, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is begun is taken back when nothing may be handed over any more: in silence it would go on for ever."""
+    monkeypatch.setattr(feed, "FINISH_SECONDS", 0)
+    monkeypatch.setattr(rounds, "LONGEST_ROUND_SECONDS", 0.1)
+    runtime().rounds[execution.provider_id].seconds = 0.1
+    box = Slow()
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        drain_all(execution)
+    finally:
+        controller.stop()
+    assert (execution.state, counts(execution), box.messages) == (State.RUNNING, {}, [])
+    assert (execution.state_reason or {})["message"] == f"relay: {rounds.TOO_SLOW}"
