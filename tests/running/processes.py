@@ -93,7 +93,6 @@ class Stack:
         granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         worker = ["celery", "-A", "config", "worker", "-c", str(processes), "-l", "INFO"]
         worker += ["--without-gossip", "--without-mingle"]
-        worker += ["--without-gossip", "--without-mingle"]
         beat = ["celery", "-A", "config", "beat", "-l", "INFO", "-s", str(folder / "beat"), "--pidfile="]
         self.web = self._process("web", [*python, *granian, "config.wsgi:application"], folder)
         self.worker = self._process("worker", [*python, *worker], folder)
