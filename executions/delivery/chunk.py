@@ -20,7 +20,7 @@ from executions.caps.reservation import CapRow, Caps
 from executions.delivery.batches import Claim, park
 from executions.delivery.fates import Fate, parked, render_error, skipped
 from executions.delivery.leases import LET_GO_IF_SILENT
-from executions.delivery.prepared import Prepared
+from executions.delivery.prepared import Prepared, Recording
 from executions.delivery.progressing import update_sql
 from executions.delivery.roster import NESTED_LOOPS, Recipient
 from executions.delivery.window import Counts, Recorded, Window, record
@@ -60,7 +60,7 @@ class Marked(NamedTuple):
 
 async def turn_chunk(
     connection: AsyncConnection,
-    prepared: Prepared,
+    recording: Recording,
     window: Window,
     *,
     want: int = 0,
@@ -70,10 +70,11 @@ async def turn_chunk(
     """Records what is settled, marks up to `want` more if the execution still runs; answers its state.
 
     With `leave`, everything settled is recorded, what is not begun is handed back, and the batch is released.
+    Only for a `Prepared` anything is marked: to record what became of messages needs no content.
     `recovering`: its worker crashed. Safe to repeat after a failure, also after a commit whose answer was lost.
     Raises LeaseLost.
     """
-    turn = partial(_turn_chunk, connection, prepared, window, want=want, leave=leave, recovering=recovering)
+    turn = partial(_turn_chunk, connection, recording, window, want=want, leave=leave, recovering=recovering)
     try:
         return await turn(staged=False)
     except UniqueViolation:
@@ -83,7 +84,7 @@ async def turn_chunk(
 
 async def _turn_chunk(
     connection: AsyncConnection,
-    prepared: Prepared,
+    recording: Recording,
     window: Window,
     *,
     want: int,
@@ -94,7 +95,7 @@ async def _turn_chunk(
     """Statements that can go together do, in one message to the server: of a chunk, each costs as much as a mail."""
     cursor = connection.cursor()
     try:
-        locked, caps_there = await _begin(cursor, prepared, window.claim)
+        locked, caps_there = await _begin(cursor, recording, window.claim)
         window.forget(locked.position)
         if leave:
             _hand_back(window)
@@ -102,14 +103,14 @@ async def _turn_chunk(
         _free(window, made, leave=leave)
         if leave and caps_there:
             made.freed |= await _marked_unknown(cursor, window, locked)
-        await write_recorded(cursor, prepared, window, made, recorded_at=locked.clock, staged=staged)
+        await write_recorded(cursor, recording, window, made, recorded_at=locked.clock, staged=staged)
         marked = _nothing(window, locked, leave=leave, stop=made.stop)
-        caps = await _caps(cursor, prepared, caps_there, needed=bool(made.freed) or want > 0)
-        if locked.state == State.RUNNING and want and not leave:
+        caps = await _caps(cursor, recording, caps_there, needed=bool(made.freed) or want > 0)
+        if locked.state == State.RUNNING and want and not leave and isinstance(recording, Prepared):
             # After a commit whose answer was lost, more is marked than we know of: it was not begun.
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
-            marked = await _read_next(cursor, prepared, window, stop, locked.clock)
-        await _settle_caps(cursor, prepared, window, made.freed, marked, caps)
+            marked = await _read_next(cursor, recording, window, stop, locked.clock)
+        await _settle_caps(cursor, recording, window, made.freed, marked, caps)
         update = update_sql(
             window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering, context=cursor
         )
@@ -123,10 +124,10 @@ async def _turn_chunk(
     return locked.state
 
 
-async def _begin(cursor: AsyncCursor, prepared: Prepared, claim: Claim) -> tuple[Locked, Sequence[CapRow]]:
+async def _begin(cursor: AsyncCursor, recording: Recording, claim: Claim) -> tuple[Locked, Sequence[CapRow]]:
     """The transaction, with the batch's row locked, and the workspace's caps. Raises LeaseLost."""
     lock = _LOCK.format(id=Literal(claim.id), token=Literal(claim.token))
-    caps = reservation.CAPS.format(workspace=Literal(prepared.workspace_id))
+    caps = reservation.CAPS.format(workspace=Literal(recording.workspace_id))
     await cursor.execute(SQL("; ").join([_BEGIN, lock, caps]))
     while cursor.description is None:
         cursor.nextset()
@@ -192,10 +193,10 @@ async def _marked_unknown(cursor: AsyncCursor, window: Window, locked: Locked) -
 
 
 async def write_recorded(
-    cursor: AsyncCursor, prepared: Prepared, window: Window, made: Recorded, *, recorded_at: int, staged: bool
+    cursor: AsyncCursor, recording: Recording, window: Window, made: Recorded, *, recorded_at: int, staged: bool
 ) -> None:
     """`staged`: rows that are there already stay. Raises UniqueViolation for them otherwise."""
-    write = prepared.ledger.write_new if staged else prepared.ledger.write
+    write = recording.ledger.write_new if staged else recording.ledger.write
     await write(cursor, made.rows, recorded_at=recorded_at)
     await park(cursor, window.claim, made.parked)
     if made.dead_addresses:
@@ -214,17 +215,17 @@ def _nothing(window: Window, locked: Locked, *, leave: bool, stop: int) -> Marke
     return Marked(stop if leave else max(window.marked_to, locked.position), {}, {}, [], set())
 
 
-async def _caps(cursor: AsyncCursor, prepared: Prepared, there: Sequence[CapRow], *, needed: bool) -> Caps | None:
+async def _caps(cursor: AsyncCursor, recording: Recording, there: Sequence[CapRow], *, needed: bool) -> Caps | None:
     if not needed or not there:
         return None
     return await reservation.caps_among(
         cursor,
         there,
-        workspace_id=prepared.workspace_id,
-        execution_id=prepared.id,
-        type=prepared.type,
-        tags=prepared.tags,
-        limited=prepared.frequency_capping,
+        workspace_id=recording.workspace_id,
+        execution_id=recording.id,
+        type=recording.type,
+        tags=recording.tags,
+        limited=recording.frequency_capping,
     )
 
 
@@ -260,7 +261,7 @@ def _message_or_fate(
 
 
 async def _settle_caps(
-    cursor: AsyncCursor, prepared: Prepared, window: Window, freed: set[int], marked: Marked, caps: Caps | None
+    cursor: AsyncCursor, recording: Recording, window: Window, freed: set[int], marked: Marked, caps: Caps | None
 ) -> None:
     """Gives back what did not become a message, and reserves the next chunk; the capped ones lose their message."""
     if caps is None:
@@ -270,7 +271,7 @@ async def _settle_caps(
         lock = reservation.make_and_lock_uses if wanted else reservation.lock_uses
         await lock(cursor, caps, freed | wanted)
         used = await reservation.still_used(
-            cursor, caps, freed, launched_on=prepared.launched_on, batch_id=window.claim.id
+            cursor, caps, freed, launched_on=recording.launched_on, batch_id=window.claim.id
         )
         await reservation.give_back(cursor, caps, freed - used)
     if not wanted:
@@ -278,11 +279,11 @@ async def _settle_caps(
     granted = await reservation.reserve(cursor, caps, wanted)
     marked.reserved.update(granted)
     if granted != wanted:
-        await _cap(cursor, prepared, window, marked, caps, wanted - granted)
+        await _cap(cursor, recording, window, marked, caps, wanted - granted)
 
 
 async def _cap(
-    cursor: AsyncCursor, prepared: Prepared, window: Window, marked: Marked, caps: Caps, refused: set[int]
+    cursor: AsyncCursor, recording: Recording, window: Window, marked: Marked, caps: Caps, refused: set[int]
 ) -> None:
     why = await reservation.explain(cursor, caps, refused)
     attempts = window.claim.attempt
@@ -294,7 +295,7 @@ async def _cap(
             marked.messages.append(message)
             continue
         capped = why.get(contact)
-        if prepared.on_cap == OnCap.DEFER:
+        if recording.on_cap == OnCap.DEFER:
             wait = max(capped.wait, 1.0) if capped else 1.0
             marked.fates[message.index] = parked(SkipReason.FREQUENCY_CAP.value, wait, attempts=attempts)
         else:

@@ -26,8 +26,8 @@ _LINKS = frozenset({"unsubscribe_url", "preferences_url"})
 
 
 @dataclass(slots=True)
-class Prepared:
-    """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON."""
+class Recording:
+    """What it takes to write down what became of messages: not the content, which may have become unusable."""
 
     id: int
     workspace_id: int
@@ -38,11 +38,17 @@ class Prepared:
     on_cap: str
     on_unknown: str
     frequency_capping: bool
+    ledger: Ledger
+
+
+@dataclass(slots=True)
+class Prepared(Recording):
+    """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON."""
+
     content: Content
     skeleton: EmailSkeleton | None
     json: JsonSkeleton | None
     roster: Roster
-    ledger: Ledger
     apps: Mapping[int, str]
     one_click: bool
     linked: bool
@@ -98,6 +104,30 @@ class Prepared:
         return Message(index, delivery_id, address, email, self.id)
 
 
+def recording_of(execution_id: int) -> Recording:
+    return Recording(**_recording(Execution.objects.get(pk=execution_id)))
+
+
+def _recording(execution: Execution) -> dict[str, Any]:
+    return {
+        "id": execution.pk,
+        "workspace_id": execution.workspace_id,
+        "type": execution.type,
+        "tags": tuple(execution.tags),
+        "launched_on": execution.launched_on,
+        "provider_id": execution.provider_id,
+        "on_cap": execution.on_cap,
+        "on_unknown": on_unknown_of(execution.pk),
+        "frequency_capping": execution.frequency_capping,
+        "ledger": Ledger(
+            launched_on=execution.launched_on,
+            execution_id=execution.pk,
+            workspace_id=execution.workspace_id,
+            provider_id=execution.provider_id,
+        ),
+    }
+
+
 def prepare(execution_id: int) -> Prepared:
     """Raises TemplateError and AddressError for content or a sender that can't be used."""
     execution = Execution.objects.select_related("template_version", "sender", "provider").get(pk=execution_id)
@@ -111,25 +141,11 @@ def prepare(execution_id: int) -> Prepared:
         whole="contact" in content.fields,
     )
     return Prepared(
-        id=execution.pk,
-        workspace_id=execution.workspace_id,
-        type=execution.type,
-        tags=tuple(execution.tags),
-        launched_on=execution.launched_on,
-        provider_id=execution.provider_id,
-        on_cap=execution.on_cap,
-        on_unknown=on_unknown_of(execution.pk),
-        frequency_capping=execution.frequency_capping,
+        **_recording(execution),
         content=content,
         skeleton=skeleton_for(execution),
         json=json_for(execution.provider.kind, execution.type, execution.sender, execution_id=execution.pk),
         roster=roster,
-        ledger=Ledger(
-            launched_on=execution.launched_on,
-            execution_id=execution.pk,
-            workspace_id=execution.workspace_id,
-            provider_id=execution.provider_id,
-        ),
         apps=_apps(execution),
         one_click=execution.type == Type.EMAIL and execution.purpose == Purpose.MARKETING,
         linked=not content.fields.isdisjoint(_LINKS),

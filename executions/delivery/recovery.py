@@ -14,9 +14,8 @@ from executions.delivery.chunk import LeaseLost, turn_chunk
 from executions.delivery.fates import Fate, fate_of, in_doubt
 from executions.delivery.journal import DeadJournal, open_dead
 from executions.delivery.leases import expired, lease_end
-from executions.delivery.prepared import Prepared
+from executions.delivery.prepared import Recording, recording_of
 from executions.delivery.runtime import Runtime
-from executions.delivery.unusable import UNUSABLE, say_unusable
 from executions.delivery.window import Window
 from executions.states import BatchState
 from providers.contract import UNTOUCHED, Result, outcome_of
@@ -43,9 +42,7 @@ def recover(here: Runtime) -> None:
             continue
         done = False
         try:
-            done = here.run(_recover(here, here.prepared_now(held.execution_id), held, dead))
-        except UNUSABLE as error:
-            say_unusable(held.execution_id, error)
+            done = here.run(_recover(here, recording_of(held.execution_id), held, dead))
         except LeaseLost:
             logger.warning("batch %s was recovered by another", held.id)
         except Exception:
@@ -67,12 +64,12 @@ def _held() -> list[_Held]:
         return [_Held(*row) for row in cursor.fetchall()]
 
 
-async def _recover(here: Runtime, prepared: Prepared, held: _Held, dead: DeadJournal | None) -> bool:
+async def _recover(here: Runtime, recording: Recording, held: _Held, dead: DeadJournal | None) -> bool:
     database = await here.connection()
     claimed = await _take_over(database, held, dead)
     if claimed is None:
         return False
-    await _settle(database, prepared, *claimed, held.journal.partition(":")[0], dead)
+    await _settle(database, recording, *claimed, held.journal.partition(":")[0], dead)
     return True
 
 
@@ -102,7 +99,7 @@ async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal |
 
 
 async def _settle(
-    database: AsyncConnection, prepared: Prepared, claim: Claim, marked_to: int, host: str, dead: DeadJournal | None
+    database: AsyncConnection, recording: Recording, claim: Claim, marked_to: int, host: str, dead: DeadJournal | None
 ) -> None:
     window = Window.of(claim)
     window.marked_to = marked_to
@@ -110,7 +107,7 @@ async def _settle(
     window.reserved = {contact for contact, _address in window.recipients.values()}
     now = asyncio.get_running_loop().time()
     for place in window.recipients:
-        fate = _in_doubt(prepared, claim) if dead is None else _fate(prepared, claim, dead.marks[place], now)
+        fate = _in_doubt(recording, claim) if dead is None else _fate(recording, claim, dead.marks[place], now)
         if fate is not None:
             window.fates[place] = fate
     logger.warning(
@@ -121,7 +118,7 @@ async def _settle(
         len(window.fates),
         "read" if dead else "not to be had",
     )
-    await turn_chunk(database, prepared, window, leave=True, recovering=True)
+    await turn_chunk(database, recording, window, leave=True, recovering=True)
     if window.position == claim.position:
         await _keep(database, claim, marked_to, host, dead.words if dead else "")
 
@@ -135,19 +132,19 @@ async def _keep(database: AsyncConnection, claim: Claim, marked_to: int, host: s
     )
 
 
-def _fate(prepared: Prepared, claim: Claim, mark: int, now: float) -> Fate | None:
+def _fate(recording: Recording, claim: Claim, mark: int, now: float) -> Fate | None:
     if mark == UNTOUCHED:
         return None
     verdict = outcome_of(mark)
     if verdict is None:
-        return _in_doubt(prepared, claim)
-    return fate_of(Result(verdict), attempts=claim.attempt, on_unknown=prepared.on_unknown, at=now)
+        return _in_doubt(recording, claim)
+    return fate_of(Result(verdict), attempts=claim.attempt, on_unknown=recording.on_unknown, at=now)
 
 
-def _in_doubt(prepared: Prepared, claim: Claim) -> Fate:
+def _in_doubt(recording: Recording, claim: Claim) -> Fate:
     return in_doubt(
         attempts=claim.attempt + 1,
-        on_unknown=prepared.on_unknown,
+        on_unknown=recording.on_unknown,
         response="The worker died after it had begun to hand the message over.",
     )
 

@@ -345,12 +345,25 @@ def test_content_that_became_unusable_is_said_once(workspace: Workspace, caplog:
     window, _journal = die(execution, [UNTOUCHED])
     TemplateVersion.objects.filter(pk=execution.template_version_id).update(content={"subject": "{{", "text": "x"})
     close_runtime()
+    recover(runtime())
+    assert Batch.objects.get(pk=window.claim.id).lease_token is None
     for _ in range(3):
-        recover(runtime())
+        [found] = open_lanes(execution.pk)
+        assert drain(found) is None
     execution.refresh_from_db()
     assert execution.state_reason and execution.state_reason["code"] == "unusable_content"
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
-    assert Batch.objects.get(pk=window.claim.id).lease_token is not None
+
+
+def test_cancelling_needs_no_content_even_where_a_worker_died(workspace: Workspace) -> None:
+    execution = planned(workspace, 3)
+    die(execution, [SENT, UNTOUCHED])
+    TemplateVersion.objects.filter(pk=execution.template_version_id).update(content={"subject": "{{", "text": "x"})
+    Execution.objects.filter(pk=execution.pk).update(state=State.CANCELLING)
+    close_runtime()
+    recover(runtime())
+    drain_all(execution)
+    assert (execution.state, counts(execution)) == (State.CANCELLED, {"sent": 1, "skipped": 2})
 
 
 def test_a_journal_of_another_boot_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
