@@ -37,12 +37,13 @@ class LaunchForm:
     frequency_capping: bool = True
     scheduled: bool = False
     scheduled_for: str = ""
+    rate_per_minute: str = ""
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def show(self, errors: Sequence[FieldError]) -> None:
         for error in errors:
             root = error.field.partition(".")[0].partition("[")[0]
-            name = root if root in {"audience", "personalization", "scheduled_for"} else "campaign"
+            name = root if root in {"audience", "personalization", "scheduled_for", "rate_per_minute"} else "campaign"
             text = f"{error.message} {error.hint}" if error.hint and name == "campaign" else error.message
             self.errors.setdefault(name, []).append(text)
 
@@ -57,6 +58,7 @@ def read_form(request: HttpRequest) -> LaunchForm:
         frequency_capping=typed.get("frequency_capping") == "on",
         scheduled=typed.get("when") == "later",
         scheduled_for=typed.get("scheduled_for", "")[:40],
+        rate_per_minute=typed.get("rate_per_minute", "").strip()[:20],
     )
 
 
@@ -71,6 +73,7 @@ def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
         frequency_capping=form.frequency_capping,
         personalization=dict(form.personalization),
         scheduled_for=_time(form, zone, errors),
+        rate_per_minute=_rate(form, errors),
         errors=tuple(errors),
     )
 
@@ -120,3 +123,12 @@ def _time(form: LaunchForm, zone: ZoneInfo, errors: list[FieldError]) -> datetim
     except (ValueError, OverflowError):
         errors.append(FieldError("scheduled_for", "invalid", "Choose the day and the time."))
         return None
+
+
+def _rate(form: LaunchForm, errors: list[FieldError]) -> int | None:
+    if not form.rate_per_minute:
+        return None
+    if not (form.rate_per_minute.isascii() and form.rate_per_minute.isdigit()):
+        errors.append(FieldError("rate_per_minute", "invalid", "The rate is a whole number of messages a minute."))
+        return None
+    return int(form.rate_per_minute)

@@ -7,6 +7,7 @@ EXECUTE: dict[str, Any] = {
     "frequency_capping": True,
     "personalization": {"offer": "20%"},
     "scheduled_for": None,
+    "rate_per_minute": None,
     "strict": False,
     "dry_run": False,
 }
@@ -101,6 +102,7 @@ EXECUTION: dict[str, Any] = {
     "template_version": 3,
     "audience": {"type": "list", "id": 42, "exclude": []},
     "frequency_capping": True,
+    "rate_per_minute": None,
     "personalization": {"offer": "20%"},
     "retry_of": None,
     "retried_by": None,

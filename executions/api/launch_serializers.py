@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from common.fields import FlagField, ItemsField, ObjectField, TextField, TimeField
+from common.fields import FlagField, ItemsField, ObjectField, TextField, TimeField, WholeField
 from common.serializers import Reading, StrictSerializer
 from executions.api.serializers import STATES
 from executions.launching.launch import Launched
@@ -73,6 +73,9 @@ class ExecuteBody(StrictSerializer):
     frequency_capping = FlagField(required=False, allow_null=True, help_text="true, unless told otherwise.")
     personalization = ObjectField(required=False, allow_null=True, help_text="Names and values for the template.")
     scheduled_for = TimeField(required=False, allow_null=True, help_text="When to start; at once without.")
+    rate_per_minute = WholeField(
+        required=False, allow_null=True, help_text="Messages a minute, at most; as fast as the provider takes without."
+    )
     strict = FlagField(required=False, allow_null=True, help_text="Refuse the launch if any recipient is unusable.")
     dry_run = FlagField(required=False, allow_null=True, help_text="Tell what would happen; write nothing.")
 
@@ -85,6 +88,7 @@ def launch_request(reading: Reading) -> LaunchRequest:
         frequency_capping=values.get("frequency_capping", True),
         personalization=values.get("personalization", {}),
         scheduled_for=values.get("scheduled_for"),
+        rate_per_minute=values.get("rate_per_minute"),
         strict=values.get("strict", False),
         errors=tuple(reading.errors),
     )

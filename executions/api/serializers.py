@@ -71,6 +71,7 @@ class ExecutionRead(serializers.Serializer[Any]):
     template_version = serializers.IntegerField()
     audience = serializers.DictField()
     frequency_capping = serializers.BooleanField()
+    rate_per_minute = serializers.IntegerField(allow_null=True, help_text="null: as fast as the provider takes.")
     personalization = serializers.DictField()
     retry_of = serializers.IntegerField(allow_null=True)
     retried_by = serializers.IntegerField(allow_null=True)

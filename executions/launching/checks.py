@@ -23,6 +23,7 @@ from providers.selectors import default_sender, provider_for
 from templates_registry.liquid import has_unsubscribe_link
 
 FURTHEST = timedelta(days=366)
+FASTEST_PER_MINUTE = 100_000_000
 CLOCK_SKEW = timedelta(seconds=30)
 
 
@@ -61,6 +62,7 @@ def launch_errors(ready: Ready, request: LaunchRequest, audience: AudienceDefini
         *_source_errors(ready.campaign.workspace_id, audience),
         *personalization_errors(request.personalization, field="personalization"),
         *_schedule_errors(request.scheduled_for),
+        *_rate_errors(request.rate_per_minute),
     ]
 
 
@@ -178,6 +180,14 @@ def _schedule_errors(scheduled_for: datetime | None) -> list[FieldError]:
         limit = f"{FURTHEST.days} days"
         return [FieldError("scheduled_for", "too_far", f"The time is at most {limit} ahead.", shown, limit)]
     return []
+
+
+def _rate_errors(rate_per_minute: int | None) -> list[FieldError]:
+    if rate_per_minute is None or 1 <= rate_per_minute <= FASTEST_PER_MINUTE:
+        return []
+    message = f"The rate is between 1 and {FASTEST_PER_MINUTE:,} messages a minute."
+    hint = "Leave it out to send as fast as the provider takes."
+    return [FieldError("rate_per_minute", "out_of_range", message, rate_per_minute, FASTEST_PER_MINUTE, hint=hint)]
 
 
 def database_time() -> datetime:

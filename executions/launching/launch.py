@@ -54,6 +54,7 @@ def record_launch(execution: Execution, actor: Actor) -> None:
             "state": execution.state,
             "audience": execution.audience,
             "frequency_capping": execution.frequency_capping,
+            "rate_per_minute": execution.rate_per_minute,
         },
     )
 
@@ -127,6 +128,7 @@ def _create(
         personalization=request.personalization,
         once=once,
         scheduled_for=request.scheduled_for,
+        rate_per_minute=request.rate_per_minute,
         rejected=report.rejected,
         accepted_count=report.accepted,
         duplicate_count=report.duplicates,

@@ -9,11 +9,15 @@ from common.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """`audience` and `personalization` are as the caller wrote them; `errors` is what could not be read before."""
+    """`audience` and `personalization` are as the caller wrote them; `errors` is what could not be read before.
+
+    `rate_per_minute`: messages, at most; None for as fast as the provider takes.
+    """
 
     audience: Any
     frequency_capping: bool = True
     personalization: Any = field(default_factory=dict)
     scheduled_for: datetime | None = None
+    rate_per_minute: int | None = None
     strict: bool = False
     errors: tuple[FieldError, ...] = ()

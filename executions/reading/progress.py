@@ -191,6 +191,7 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "template_version": execution.template_version.number,
         "audience": execution.audience,
         "frequency_capping": execution.frequency_capping,
+        "rate_per_minute": execution.rate_per_minute,
         "personalization": execution.personalization,
         "retry_of": execution.retry_of_id,
         "retried_by": progress.retried_by,

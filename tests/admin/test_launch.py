@@ -52,7 +52,12 @@ def test_it_launches_what_was_chosen(staff: Staff, workspace: Workspace) -> None
     first, second = (make_list(workspace, make_contacts(workspace, 2)) for _ in range(2))
     campaign = make_campaign(workspace)
     typed = _typed(
-        f"list:{first.pk}", f"list:{second.pk}", exclude=[f"list:{second.pk}"], name=["offer"], value=["20%"]
+        f"list:{first.pk}",
+        f"list:{second.pk}",
+        exclude=[f"list:{second.pk}"],
+        name=["offer"],
+        value=["20%"],
+        rate_per_minute="600",
     )
     answer = staff(Role.LAUNCHER).post(_url(campaign), typed)
     execution = Execution.objects.get()
@@ -64,6 +69,7 @@ def test_it_launches_what_was_chosen(staff: Staff, workspace: Workspace) -> None
     }
     assert execution.personalization == {"offer": "20%"}
     assert execution.frequency_capping is True
+    assert execution.rate_per_minute == 600
     assert execution.created_by_kind == "user"
 
 
@@ -89,6 +95,9 @@ def test_a_time_is_meant_in_the_time_zone_of_the_workspace(staff: Staff, workspa
         ({"audience": "all"}, "audience"),
         (_typed("list:1", when="later", scheduled_for="soon"), "scheduled_for"),
         (_typed("list:1", when="later", scheduled_for="2001-01-01T00:00"), "scheduled_for"),
+        (_typed("list:1", rate_per_minute="fast"), "rate_per_minute"),
+        (_typed("list:1", rate_per_minute="0"), "rate_per_minute"),
+        (_typed("list:1", rate_per_minute="9" * 20), "rate_per_minute"),
         (_typed("list:1", name=["contact"], value=["x"]), "personalization"),
         (_typed("list:1", name=["a", "a"], value=["x", "y"]), "personalization"),
         (_typed("list:1", name=["a"], value=["\x00"]), "personalization"),

@@ -98,6 +98,13 @@ def test_a_schedule_is_answered_in_utc(api: Api, workspace: Workspace) -> None:
     assert (answer.json()["state"], answer.json()["scheduled_for"]) == ("scheduled", "2027-01-05T04:00:00Z")
 
 
+def test_a_launch_may_say_how_many_messages_a_minute(api: Api, workspace: Workspace) -> None:
+    make_contact(workspace)
+    answer = api.post(path(make_campaign(workspace)), {**ALL, "rate_per_minute": 600})
+    assert answer.status_code == 200, answer.content
+    assert api.get(answer.json()["url"]).json()["rate_per_minute"] == 600
+
+
 def test_where_approval_is_asked_for_execute_waits(api: Api, workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(requires_approval=True)
     make_contact(workspace)
@@ -152,6 +159,9 @@ def test_an_archived_campaign_and_one_executed_once_are_conflicts(api: Api, work
         ({**ALL, "scheduled_for": "tomorrow"}, {"scheduled_for": "invalid_time"}),
         ({**ALL, "scheduled_for": "2030-01-01T00:00:00"}, {"scheduled_for": "offset_missing"}),
         ({**ALL, "scheduled_for": "2020-01-01T00:00:00Z"}, {"scheduled_for": "in_the_past"}),
+        ({**ALL, "rate_per_minute": 0}, {"rate_per_minute": "out_of_range"}),
+        ({**ALL, "rate_per_minute": 2**40}, {"rate_per_minute": "out_of_range"}),
+        ({**ALL, "rate_per_minute": 1.5}, {"rate_per_minute": "wrong_type"}),
         ({**ALL, "scheduled_for": 5}, {"scheduled_for": "invalid_time"}),
         ({**ALL, "freqency_capping": True}, {"freqency_capping": "unknown_field"}),
         (

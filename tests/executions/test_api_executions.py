@@ -25,6 +25,7 @@ FIELDS = {
     "template_version",
     "audience",
     "frequency_capping",
+    "rate_per_minute",
     "personalization",
     "retry_of",
     "retried_by",

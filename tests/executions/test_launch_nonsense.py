@@ -40,7 +40,16 @@ NONSENSE: list[Any] = [
 CALLS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "/api/v1/campaigns/{id}/execute": (
         {"audience": {"type": "all"}},
-        ("audience", "frequency_capping", "personalization", "scheduled_for", "strict", "dry_run", "nonsense"),
+        (
+            "audience",
+            "frequency_capping",
+            "personalization",
+            "scheduled_for",
+            "rate_per_minute",
+            "strict",
+            "dry_run",
+            "nonsense",
+        ),
     ),
     "/api/v1/campaigns/{id}/test": (
         {"addresses": ["nobody"]},
