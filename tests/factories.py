@@ -133,7 +133,8 @@ def make_campaign(workspace: Workspace, type: str = "email", **fields: Any) -> C
     campaign = Campaign.objects.create(workspace=workspace, type=type, **values)
     if apps is None:
         apps = [make_app(workspace)] if type in ("push", "webpush") else []
-    campaign.apps.set(apps)
+    for app in apps:  # together they would be linked in any order
+        campaign.apps.add(app)
     campaign.tags.set([Tag.objects.get_or_create(workspace=workspace, name=name)[0] for name in tags])
     return campaign
 
