@@ -39,7 +39,7 @@ def _shifted(scene: Scene, *, monotonic: bool, unknown: int, jumps: int) -> Row:
         return audit(campaign, Expected(unknown_at_most=unknown, skipped=campaign.people), note=f"{jumps} jumps")
 
 
-@fault("the workers' clock hours off, and jumping by hours; a second campaign runs into a cap")
+@fault("the workers' clock hours off, and jumping by hours; a second campaign runs into a cap", short=False)
 def clock_jumps(scene: Scene) -> Row:
     return _shifted(scene, monotonic=False, unknown=0, jumps=scene.pick(2, 8))
 

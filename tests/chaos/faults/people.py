@@ -13,7 +13,7 @@ CALLERS = 50
 @fault("pause and resume, twenty times under load")
 def pause_resume(scene: Scene) -> Row:
     times = 20
-    with scene.campaign(scene.pick(1500, 4000), latency=20) as campaign:
+    with scene.campaign(scene.pick(1000, 4000), latency=20) as campaign:
         campaign.launch()
         for n in range(times):
             campaign.reach(int(campaign.people * 0.5 / times * (n + scene.dice.random())))

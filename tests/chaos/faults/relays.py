@@ -67,7 +67,7 @@ def relay_hangup(scene: Scene) -> Row:
         return audit(campaign, Expected())
 
 
-@fault("a permanent 5xx to some: they fail with the relay's words, and their addresses are marked dead")
+@fault("a permanent 5xx to some: they fail with the relay's words, and their addresses are marked dead", short=False)
 def relay_refusal(scene: Scene) -> Row:
     def unknown_there(address: str) -> bool:
         return zlib.crc32(f"{scene.dice_name} {address}".encode()) % 10 == 0

@@ -36,7 +36,7 @@ def _kill_children(scene: Scene, campaign: Campaign, kills: int) -> Row:
 
 @fault("SIGKILL to a child with messages in flight, again and again in one campaign")
 def worker_kill(scene: Scene) -> Row:
-    kills = scene.pick(5, 120)
+    kills = scene.pick(3, 120)
     with scene.campaign(kills * PEOPLE_PER_KILL, latency=scene.pick(40, 20)) as campaign:
         return _kill_children(scene, campaign, kills)
 
