@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[Role, Role | None, Role | None]] = {
     "workspaces.membership": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
     "workspaces.user": (Role.ADMIN, Role.ADMIN, Role.ADMIN),
     "workspaces.workspace": (Role.VIEWER, None, Role.ADMIN),
+    "workspaces.writekey": (Role.VIEWER, Role.ADMIN, None),
 }
 
 

@@ -16,6 +16,7 @@ LONG_SECONDS = 20.0
 @pytest.fixture
 def due_alarm() -> None:
     client = redis.Redis.from_url(settings.REDIS_URL)
+    client.delete(ALARMS)
     client.zadd(ALARMS, {"7": 0})
     client.close()
 
