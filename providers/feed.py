@@ -1,7 +1,8 @@
 """The messages of one `send` call, shared by the connections that work on them."""
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 from providers.contract import (
     FINISH_SECONDS,
@@ -136,3 +137,18 @@ class Feed:
     def _settle_waiting(self, result: Result) -> None:
         while self._waiting:
             self.settle(self._waiting.popleft(), result)
+
+
+async def share_out(feed: Feed, work: Callable[[Feed], Coroutine[None, None, None]], *, workers: int) -> None:
+    """Works on the feed over several connections at once. When one of them raises, or we are cancelled, all stop, and
+    what was not begun stays for another call."""
+    tasks = [asyncio.ensure_future(work(feed)) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        feed.abandon()
+        raise
+    feed.finish()

@@ -7,7 +7,7 @@ from providers.contract import USUAL_CHUNK, Journal, Message, ProbeResult, Provi
 from providers.email.smtp_config import SmtpConfig, smtp_config
 from providers.email.smtp_login import connect
 from providers.email.smtp_session import Refused, SmtpSession
-from providers.feed import Feed
+from providers.feed import Feed, share_out
 
 WORTH_A_CONNECTION = 4
 CLOSING_TIME = 2.0
@@ -33,19 +33,10 @@ class SmtpAdapter:
         return self._config.connect_timeout + self._config.answer_timeout
 
     async def send(self, messages: Sequence[Message], *, journal: Journal, deadline: float, settle: Settle) -> None:
-        loop = asyncio.get_running_loop()
-        feed = Feed(messages, journal=journal, deadline=deadline, settle=settle, clock=loop.time)
+        clock = asyncio.get_running_loop().time
+        feed = Feed(messages, journal=journal, deadline=deadline, settle=settle, clock=clock)
         wanted = min(self._config.connections, -(-len(messages) // WORTH_A_CONNECTION))
-        workers = [loop.create_task(self._work(feed)) for _ in range(wanted)]
-        try:
-            await asyncio.gather(*workers)
-        except BaseException:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            feed.abandon()
-            raise
-        feed.finish()
+        await share_out(feed, self._work, workers=wanted)
 
     async def probe(self) -> ProbeResult:
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from providers.contract import USUAL_CHUNK, Journal, Message, ProbeResult, ProviderSettings, Result, Settle
-from providers.feed import Feed
+from providers.feed import Feed, share_out
 from providers.http.http_config import HttpConfig, http_batch_config, http_config
 from providers.http.http_connect import Refused, connect
 from providers.http.http_flow import BatchFlow, BatchSize, Flow, SingleFlow, Way
@@ -47,18 +47,9 @@ class HttpAdapter:
         return self._config.connect_timeout + self._config.answer_timeout
 
     async def send(self, messages: Sequence[Message], *, journal: Journal, deadline: float, settle: Settle) -> None:
-        loop = asyncio.get_running_loop()
-        feed = Feed(messages, journal=journal, deadline=deadline, settle=settle, clock=loop.time)
-        workers = [loop.create_task(self._work(feed)) for _ in range(self._wanted(len(messages)))]
-        try:
-            await asyncio.gather(*workers)
-        except BaseException:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            feed.abandon()
-            raise
-        feed.finish()
+        clock = asyncio.get_running_loop().time
+        feed = Feed(messages, journal=journal, deadline=deadline, settle=settle, clock=clock)
+        await share_out(feed, self._work, workers=self._wanted(len(messages)))
 
     async def probe(self) -> ProbeResult:
         try:
