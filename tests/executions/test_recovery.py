@@ -7,18 +7,16 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, OperationalError
 
-from executions.delivery import journal as journals
 from executions.delivery import recovery, turn
 from executions.delivery.batches import Claim, claim_batch, renew_lease
 from executions.delivery.breaker import Available, ask_provider
 from executions.delivery.chunk import LeaseLost, lock_batch, turn_chunk
 from executions.delivery.draining import drain
-from executions.delivery.journal import Journal, open_dead, remove_stale
+from executions.delivery.journal import Journal, open_dead
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
 from executions.delivery.recovery import recover
 from executions.delivery.runtime import Runtime, close_runtime, connection_parameters, runtime
-from executions.delivery.sweeping import tidy_journals
 from executions.delivery.window import Window
 from executions.models import Batch, BatchCrash, Delivery, Execution, FrequencyCap, FrequencyUse
 from executions.reading.progress import progress_of, state_reason
@@ -287,14 +285,6 @@ def test_one_that_cannot_be_recovered_does_not_keep_the_others_from_it(workspace
     assert (outcomes(first), outcomes(second)) == ([], ["sent", "sent"])
 
 
-def test_a_journal_that_may_not_be_read_is_not_believed() -> None:
-    journal = Journal()
-    journal.abandon()
-    journal._path.unlink()
-    journal._path.mkdir()
-    assert open_dead(journal.name) is None
-
-
 def test_a_batch_that_advances_is_not_blamed_for_its_workers_deaths(workspace: Workspace) -> None:
     execution = planned(workspace, 4)
     for _ in range(4):
@@ -364,37 +354,6 @@ def test_cancelling_needs_no_content_even_where_a_worker_died(workspace: Workspa
     recover(runtime())
     drain_all(execution)
     assert (execution.state, counts(execution)) == (State.CANCELLED, {"sent": 1, "skipped": 2})
-
-
-def test_a_journal_of_another_boot_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal()
-    journal.abandon()
-    monkeypatch.setattr(journals, "_here", lambda: "elsewhere:boot")
-    assert open_dead(journal.name) is None
-
-
-def test_a_locked_journal_is_not_opened_by_another_process() -> None:
-    journal = Journal()
-    assert open_dead(journal.name) is None
-    journal.abandon()
-    dead = open_dead(journal.name)
-    assert dead is not None and dead.marks[:3] == bytes(3)
-    dead.close(remove=True)
-    assert open_dead(journal.name) is None
-
-
-def test_journals_that_nobody_needs_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "STALE_SECONDS", -1)
-    alive, dead, needed = Journal(), Journal(), Journal()
-    dead.abandon()
-    needed.abandon()
-    remove_stale({needed.name})
-    assert open_dead(dead.name) is None
-    kept = open_dead(needed.name)
-    assert kept is not None
-    kept.close(remove=True)
-    alive.remove()
-    tidy_journals()
 
 
 def test_the_provider_is_asked_by_one_prober_at_a_time(workspace: Workspace) -> None:
