@@ -1,6 +1,7 @@
 """How fast a provider may be asked: token buckets in Valkey that all workers share; see `providers.buckets`.
 
 Where Valkey does not answer, each process takes its own share of the rate: slower than it might be, never faster.
+Only if it answers some processes and not others the two add up, to less than twice the rate.
 """
 
 import math
