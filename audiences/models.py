@@ -169,6 +169,12 @@ class Upload(Authored):
     updated = models.BigIntegerField(default=0)
     unchanged = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
+    duplicates = models.BigIntegerField(
+        default=0, db_default=0, help_text="Rows about somebody whom an earlier row was about."
+    )
+    personalized = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Somebody in it has personalization."
+    )
     rejected_file = models.FileField(upload_to="rejected/%Y/%m/", blank=True)
     rejected_bytes = models.BigIntegerField(
         default=0, editable=False, help_text="How much of the file of refused rows belongs to committed chunks."
@@ -176,6 +182,11 @@ class Upload(Authored):
     lease_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the file, and whoever is not kept, is deleted; empty while in use."
+    )
+    purging_at = models.DateTimeField(null=True, editable=False, help_text="Since when nobody can launch to it.")
+    purged_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [
@@ -198,3 +209,4 @@ class UploadMembership(models.Model):
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="upload_memberships")
     workspace_id = models.BigIntegerField()
+    personalization = models.JSONField(null=True)
