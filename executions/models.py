@@ -7,8 +7,12 @@ from campaigns.models import Campaign, OnCap, OnUnknown, Purpose
 from common.authorship import Authored
 from common.bits import BitsField
 from common.channels import Type
+from common.wall_clock_field import WallClockField
 from executions.cap_words import describe
 from executions.states import BatchState, Outcome, State
+from executions.timing.models import LocalPast as LocalPast
+from executions.timing.models import Schedule as Schedule
+from executions.timing.models import ScheduleState as ScheduleState
 from providers.models import Provider, Sender
 from templates_registry.models import TemplateVersion
 from workspaces.models import Workspace
@@ -35,7 +39,24 @@ class Execution(Authored):
     personalization = models.JSONField(default=dict)
     once = models.BooleanField(default=False)
     rate_per_minute = models.PositiveIntegerField(null=True, help_text="Empty: as fast as the provider takes.")
-    scheduled_for = models.DateTimeField(null=True)
+    scheduled_for = models.DateTimeField(
+        null=True, help_text="When planning begins. In recipients' local time: when the first of them may be due."
+    )
+    timezone = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where the time was given on a wall clock, or recipient.",
+    )
+    local_time = WallClockField(null=True, help_text="When each is sent to by their own clock. Empty: all at once.")
+    local_past = models.CharField(max_length=8, choices=LocalPast.choices, blank=True, default="", db_default="")
+    cut_off_at = models.DateTimeField(null=True, help_text="Nobody is sent to from then on.")
+    cut_off_local = WallClockField(
+        null=True, help_text="The same by each recipient's own clock; a day later for whom next_day moved."
+    )
+    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="executions")
+    schedule_run = WallClockField(null=True, help_text="Which run of its schedule it is.")
     retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
     rejected = models.JSONField(default=list, help_text="Recipients named at the launch that can't be used.")
     accepted_count = models.IntegerField(default=0)
@@ -72,6 +93,12 @@ class Execution(Authored):
             ),
             models.UniqueConstraint(fields=["retry_of"], name="execution_one_retry"),
             models.CheckConstraint(condition=Q(size__isnull=True) | Q(size__gte=0), name="execution_size_sane"),
+            models.UniqueConstraint(fields=["schedule", "schedule_run"], name="execution_once_per_run"),
+            models.CheckConstraint(
+                condition=Q(local_time__isnull=True, local_past="", cut_off_local__isnull=True)
+                | Q(local_time__isnull=False, local_past__in=LocalPast.values),
+                name="execution_local_time_whole",
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-id"], name="execution_by_workspace"),
