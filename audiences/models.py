@@ -141,10 +141,12 @@ class Segment(Authored):
 
 
 class UploadState(models.TextChoices):
+    MAPPING = "mapping", "To be mapped"
     WAITING = "waiting", "Waiting"
     IMPORTING = "importing", "Importing"
     FINISHED = "finished", "Finished"
     FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
 
 
 class Upload(Authored):
@@ -152,7 +154,12 @@ class Upload(Authored):
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="uploads")
     name = models.CharField(max_length=200)
-    format = models.CharField(max_length=10, choices=[("csv", "CSV"), ("ndjson", "NDJSON")])
+    format = models.CharField(max_length=10, choices=[("csv", "CSV"), ("ndjson", "NDJSON"), ("parquet", "Parquet")])
+    compression = models.CharField(
+        max_length=10, choices=[("gzip", "gzip")], default="", db_default="", blank=True, editable=False
+    )
+    encoding = models.CharField(max_length=20, default="utf-8", db_default="utf-8", editable=False)
+    sha256 = models.CharField(max_length=64, default="", db_default="", editable=False)
     file = models.FileField(upload_to="uploads/%Y/%m/")
     mapping = models.JSONField(default=dict, blank=True, help_text="Column of the file to field of the contact.")
     list = models.ForeignKey(
@@ -163,7 +170,14 @@ class Upload(Authored):
     error = models.CharField(max_length=500, default="", blank=True)
     bytes_total = models.BigIntegerField(default=0)
     bytes_read = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Where the next chunk begins: bytes of the inflated UTF-8 text, rows of a Parquet file.",
+    )
     lines_read = models.BigIntegerField(default=0)
+    rate = models.FloatField(default=0, db_default=0, editable=False, help_text="Rows a second, of late.")
     rows_read = models.BigIntegerField(default=0)
     created = models.BigIntegerField(default=0)
     updated = models.BigIntegerField(default=0)
@@ -179,8 +193,12 @@ class Upload(Authored):
     rejected_bytes = models.BigIntegerField(
         default=0, editable=False, help_text="How much of the file of refused rows belongs to committed chunks."
     )
+    rejected_kept = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="How many refused rows are in that file."
+    )
     lease_token = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField(
         null=True, editable=False, help_text="When the file, and whoever is not kept, is deleted; empty while in use."
@@ -198,10 +216,25 @@ class Upload(Authored):
                 name="upload_counts_add_up",
             ),
         ]
-        indexes = [models.Index(fields=["workspace", "-id"], name="upload_by_workspace")]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="upload_by_workspace"),
+            models.Index(fields=["workspace", "sha256"], condition=~Q(sha256=""), name="upload_by_content"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class UploadMapping(models.Model):
+    """What the columns of a header meant when somebody last started an import of them."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    fingerprint = models.CharField(max_length=64, help_text="Of the header: `audiences.files.suggesting.fingerprint`.")
+    mapping = models.JSONField()
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "fingerprint"], name="upload_mapping_once")]
 
 
 class UploadMembership(models.Model):
