@@ -1,44 +1,34 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Cast, Now
 
-from campaigns.models import Campaign, OnCap, OnUnknown, Purpose
+from campaigns.models import Campaign
 from common.authorship import Authored
 from common.bits import BitsField
 from common.channels import Type
 from common.wall_clock_field import WallClockField
+from executions.activation_models import Became as Became
+from executions.activation_models import FrozenLaunch
+from executions.activation_models import TriggerActivation as TriggerActivation
+from executions.activation_models import TriggerUse as TriggerUse
 from executions.cap_words import describe
+from executions.quiet_hours.models import QuietHours as QuietHours
+from executions.quiet_hours.models import QuietPolicy as QuietPolicy
 from executions.states import BatchState, Outcome, State
 from executions.timing.models import LocalPast as LocalPast
 from executions.timing.models import Schedule as Schedule
 from executions.timing.models import ScheduleState as ScheduleState
-from providers.models import Provider, Sender
-from templates_registry.models import TemplateVersion
 from workspaces.models import Workspace
 
 
-class Execution(Authored):
+class Execution(Authored, FrozenLaunch):
     """One launch of a campaign: content, audience, policies frozen as they were at the launch."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="executions")
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="executions")
-    campaign_name = models.CharField(max_length=200)
-    type = models.CharField(max_length=10, choices=Type.choices)
-    app_ids = ArrayField(models.CharField(max_length=100), default=list)
-    tags = ArrayField(models.CharField(max_length=25), default=list)
-    template_version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT, related_name="+")
-    sender = models.ForeignKey(Sender, null=True, on_delete=models.PROTECT, related_name="+")
-    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="+")
-    purpose = models.CharField(max_length=13, choices=Purpose.choices)
-    on_cap = models.CharField(max_length=5, choices=OnCap.choices)
-    on_unknown = models.CharField(max_length=6, choices=OnUnknown.choices)
     audience = models.JSONField(help_text="The definition as asked for; inline contacts are in RecipientData.")
-    frequency_capping = models.BooleanField(default=True)
-    campaign_personalization = models.JSONField(default=dict)
-    personalization = models.JSONField(default=dict)
     once = models.BooleanField(default=False)
-    rate_per_minute = models.PositiveIntegerField(null=True, help_text="Empty: as fast as the provider takes.")
     scheduled_for = models.DateTimeField(
         null=True, help_text="When planning begins. In recipients' local time: when the first of them may be due."
     )
@@ -57,6 +47,12 @@ class Execution(Authored):
     )
     schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="executions")
     schedule_run = WallClockField(null=True, help_text="Which run of its schedule it is.")
+    activation = models.ForeignKey(TriggerActivation, null=True, on_delete=models.PROTECT, related_name="executions")
+    accepts_until = models.DateTimeField(null=True, help_text="Events add recipients until then: it runs on.")
+    occurrence = models.SmallIntegerField(
+        null=True, help_text="It has whom the trigger was promoted for the n-th time within its hour."
+    )
+    event = models.JSONField(null=True, help_text="The business event that launched it.")
     retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
     rejected = models.JSONField(default=list, help_text="Recipients named at the launch that can't be used.")
     accepted_count = models.IntegerField(default=0)
@@ -78,6 +74,7 @@ class Execution(Authored):
         db_default=False, help_text="Shared addresses are found one by one, as the audience is a small part of all."
     )
     frozen_at = models.DateTimeField(null=True, help_text="The now of its segments' rules; see FrozenSegment.")
+    planning_began_at = models.DateTimeField(null=True, help_text="The now of its recipients' clocks: whose hour is past.")
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -94,6 +91,14 @@ class Execution(Authored):
             models.UniqueConstraint(fields=["retry_of"], name="execution_one_retry"),
             models.CheckConstraint(condition=Q(size__isnull=True) | Q(size__gte=0), name="execution_size_sane"),
             models.UniqueConstraint(fields=["schedule", "schedule_run"], name="execution_once_per_run"),
+            models.UniqueConstraint(
+                fields=["activation", "accepts_until", "occurrence"], name="execution_once_per_hour"
+            ),
+            models.CheckConstraint(
+                condition=Q(accepts_until__isnull=True, occurrence__isnull=True)
+                | Q(accepts_until__isnull=False, occurrence__isnull=False, activation__isnull=False, size__isnull=False),
+                name="execution_standing_whole",
+            ),
             models.CheckConstraint(
                 condition=Q(local_time__isnull=True, local_past="", cut_off_local__isnull=True)
                 | Q(local_time__isnull=False, local_past__in=LocalPast.values),
@@ -182,6 +187,21 @@ class BatchCrash(models.Model):
     words = models.CharField(max_length=500, blank=True, default="")
 
 
+class SilentClaim(models.Model):
+    """A claim that was ended because its worker was silent past the lease, and whose journal nobody could read.
+
+    `first` and `stop` are the places that were marked, and are recorded as in doubt. If the worker lives after all,
+    it puts what it knows in the doubt's place, once, and takes this row away.
+    """
+
+    token = models.UUIDField(primary_key=True)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="silent_claims")
+    workspace_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    first = models.IntegerField()
+    stop = models.IntegerField()
+
+
 class SharedAddress(models.Model):
     """An address that several contacts have, while an execution is planned: whoever is planned first takes it."""
 
@@ -205,12 +225,13 @@ class Lane(models.Model):
 
 
 class RecipientData(models.Model):
-    """Personalization of one recipient, and membership of an inline audience."""
+    """Personalization of one recipient, and membership of an inline audience; of a triggered one, the event."""
 
     pk = models.CompositePrimaryKey("execution_id", "contact_id")
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+", db_index=False)
     contact_id = models.BigIntegerField()
-    personalization = models.JSONField(default=dict)
+    personalization = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    event = models.JSONField(null=True, help_text="Its id, name, at and properties.")
 
 
 class FrozenSegment(models.Model):
