@@ -47,7 +47,9 @@ class Execution(Authored, FrozenLaunch):
     )
     schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="executions")
     schedule_run = WallClockField(null=True, help_text="Which run of its schedule it is.")
-    activation = models.ForeignKey(TriggerActivation, null=True, on_delete=models.PROTECT, related_name="executions")
+    activation = models.ForeignKey(
+        TriggerActivation, null=True, on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
     accepts_until = models.DateTimeField(null=True, help_text="Events add recipients until then: it runs on.")
     occurrence = models.SmallIntegerField(
         null=True, help_text="It has whom the trigger was promoted for the n-th time within its hour."
@@ -74,7 +76,9 @@ class Execution(Authored, FrozenLaunch):
         db_default=False, help_text="Shared addresses are found one by one, as the audience is a small part of all."
     )
     frozen_at = models.DateTimeField(null=True, help_text="The now of its segments' rules; see FrozenSegment.")
-    planning_began_at = models.DateTimeField(null=True, help_text="The now of its recipients' clocks: whose hour is past.")
+    planning_began_at = models.DateTimeField(
+        null=True, help_text="The now of its recipients' clocks: whose hour is past."
+    )
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -96,7 +100,9 @@ class Execution(Authored, FrozenLaunch):
             ),
             models.CheckConstraint(
                 condition=Q(accepts_until__isnull=True, occurrence__isnull=True)
-                | Q(accepts_until__isnull=False, occurrence__isnull=False, activation__isnull=False, size__isnull=False),
+                | Q(
+                    accepts_until__isnull=False, occurrence__isnull=False, activation__isnull=False, size__isnull=False
+                ),
                 name="execution_standing_whole",
             ),
             models.CheckConstraint(

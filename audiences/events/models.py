@@ -1,6 +1,9 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from audiences.events.trigger_models import EventTrigger as EventTrigger
+from audiences.events.trigger_models import PerContact as PerContact
+from audiences.events.trigger_models import TriggerHit as TriggerHit
 from workspaces.models import Workspace
 
 
