@@ -38,6 +38,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
             ("Senders", "alternate_email", "providers.sender"),
             ("Providers", "dns", "providers.provider"),
             ("Frequency caps", "speed", "executions.frequencycap"),
+            ("Quiet hours", "bedtime", "executions.quiethours"),
             ("API keys", "key", "workspaces.apikey"),
             ("Write keys", "vpn_key", "workspaces.writekey"),
             ("Users", "person", "workspaces.user"),

@@ -1,4 +1,4 @@
-"""Executions and frequency caps in the admin. Executions are made by launching, and moved by their buttons alone."""
+"""Executions, frequency caps and quiet hours in the admin. Executions are made by launching, and moved by their buttons alone."""
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from django.utils.html import format_html
 
 from executions.admin_pages import deliveries, live, quarantine, retry, settle
 from executions.admin_pages.caps import FrequencyCapAdmin
+from executions.admin_pages.quiet_hours import QuietHoursAdmin
 from executions.models import Execution
 from executions.states import State
 from workspaces.admin_scope import get_scoped_object_or_404
 from workspaces.scoped_admin import ScopedModelAdmin
 
-__all__ = ["ExecutionAdmin", "FrequencyCapAdmin"]
+__all__ = ["ExecutionAdmin", "FrequencyCapAdmin", "QuietHoursAdmin"]
 
 
 class CampaignFilter(admin.SimpleListFilter):

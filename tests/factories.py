@@ -16,7 +16,7 @@ from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Segment, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
-from executions.models import Batch, BatchRecipients, Execution, FrequencyCap
+from executions.models import Batch, BatchRecipients, Execution, FrequencyCap, QuietHours
 from executions.states import BatchState, State
 from providers.models import Kind, Provider, Sender
 from templates_registry.models import Template, TemplateVersion
@@ -200,6 +200,12 @@ def make_upload(workspace: Workspace, **fields: Any) -> Upload:
 def make_cap(workspace: Workspace, **fields: Any) -> FrequencyCap:
     values = {"max": 2, "window_seconds": 3600 + 60 * number() % 80_000, **fields}
     return FrequencyCap.objects.create(workspace=workspace, **values)
+
+
+def make_quiet_hours(workspace: Workspace, **fields: Any) -> QuietHours:
+    """From 22:00 to 08:00 every day, held."""
+    values = {"starts": 22 * 60, "ends": 8 * 60, "days": [1, 2, 3, 4, 5, 6, 7], **fields}
+    return QuietHours.objects.create(workspace=workspace, **values)
 
 
 def make_execution(campaign: Campaign, **fields: Any) -> Execution:

@@ -121,6 +121,7 @@ class ObjectTypeFilter(admin.SimpleListFilter):
         "provider",
         "sender",
         "frequency_cap",
+        "quiet_hours",
         "api_key",
         "write_key",
         "app",

@@ -28,3 +28,5 @@ class Scope(models.TextChoices):
     TEMPLATES_READ = "templates:read", "Read and preview templates"
     CAPS_READ = "caps:read", "Read frequency caps"
     CAPS_WRITE = "caps:write", "Change frequency caps"
+    QUIET_HOURS_READ = "quiet_hours:read", "Read quiet hours"
+    QUIET_HOURS_WRITE = "quiet_hours:write", "Change quiet hours"

@@ -5,6 +5,7 @@ from executions.api.caps import FrequencyCapViewSet
 from executions.api.compatible import CompatibleExecuteView, CreateView
 from executions.api.executions import ExecutionViewSet
 from executions.api.launch import ExecuteView, TestSendView
+from executions.api.quiet_hours import QuietHoursViewSet
 from executions.api.settling import SettlingViewSet
 from executions.api.template_preview import TemplatePreviewView
 
@@ -57,6 +58,16 @@ urlpatterns = [
         "api/v1/frequency-caps/<id:cap_id>",
         FrequencyCapViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="api_frequency_cap",
+    ),
+    *either(
+        "api/v1/quiet-hours",
+        QuietHoursViewSet.as_view({"get": "list", "post": "create"}),
+        name="api_quiet_hours",
+    ),
+    *either(
+        "api/v1/quiet-hours/<id:quiet_id>",
+        QuietHoursViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="api_quiet_hours_one",
     ),
     *either("api/v1/templates/<id:template_id>/preview", TemplatePreviewView.as_view(), name="api_template_preview"),
 ]

@@ -16,6 +16,7 @@ from tests.factories import (
     make_list,
     make_member,
     make_provider,
+    make_quiet_hours,
     make_segment,
     make_sender,
     make_suppression,
@@ -72,6 +73,7 @@ def make_one_of_everything(workspace: Workspace, mark: str) -> dict[str, Any]:
         make_provider(workspace, name=f"{mark} provider", is_default=False),
         make_sender(workspace, name=f"{mark} sender"),
         make_cap(workspace, tag=mark[:25]),
+        make_quiet_hours(workspace),
     ]
     return {row._meta.label_lower: row.pk for row in rows}
 

@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[Role, Role | None, Role | None]] = {
     "campaigns.campaign": (Role.VIEWER, Role.EDITOR, Role.EDITOR),
     "executions.execution": (Role.VIEWER, None, None),
     "executions.frequencycap": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
+    "executions.quiethours": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
     "providers.provider": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
     "providers.sandboxmessage": (Role.VIEWER, None, None),
     "providers.sender": (Role.VIEWER, Role.EDITOR, Role.EDITOR),

@@ -10,6 +10,7 @@ from tests.factories import (
     make_execution,
     make_list,
     make_quarantined,
+    make_quiet_hours,
     make_segment,
     make_suppression,
     make_template,
@@ -35,4 +36,5 @@ def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
         "upload_id": make_upload(workspace, name=f"{mark}.csv").pk,
         "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,
         "cap_id": make_cap(workspace, tag=mark[:25]).pk,
+        "quiet_id": make_quiet_hours(workspace).pk,
     }
