@@ -1,6 +1,7 @@
 """Segments in the admin: a builder for the rule that shows, as it changes, how many fit it and ten of them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -14,12 +15,13 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from audiences.json_text import parse_json
 from audiences.models import Segment
+from audiences.segments.event_references import event_properties
 from audiences.segments.selectors import preview_segment
-from audiences.segments.services import create_segment, delete_segment, fit_rule, update_segment
+from audiences.segments.services import create_segment, delete_segment, filled_rule, judged_rule, update_segment
 from audiences.segments.vocabulary import COUNTS, KIND_OPERATORS, MAX_BYTES, OPERATORS, UNITS
 from audiences.segments.words import words_of
 from common.channels import APP_TYPES, Type
-from common.errors import DomainError, Invalid
+from common.errors import DomainError, FieldError, Invalid
 from workspaces.admin_forms import JSONObject, ScopedModelForm, show_errors
 from workspaces.admin_scope import actor_of, may, workspace_ids
 from workspaces.roles import Role
@@ -96,6 +98,7 @@ class SegmentAdmin(ServiceModelAdmin):
             "words_url": reverse("admin:audiences_segment_words"),
             "preview_url": reverse("admin:audiences_segment_preview"),
             "workspace": found.workspace_id if found else _only_workspace(request),
+            "refers": True,
             "readonly": not (self.has_change_permission(request, found) if found else True),
             "rule": found.rule if found else None,
         }
@@ -110,18 +113,25 @@ class SegmentAdmin(ServiceModelAdmin):
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Who fits a rule that is not saved. What is wrong with it is an answer, not a failure."""
         workspace_id = _asked_workspace(request, request.POST.get("workspace", ""))
+        reading = judged_rule(workspace_id=workspace_id, rule=_parsed(request.POST.get("rule", "")))
+        if reading.errors:
+            return JsonResponse({"errors": _on_page(reading.errors)})
+        wanted = {"event": list(event_properties(reading.rule).items())}
+        event = _example(request)
+        if any(name not in event for name, _ in wanted["event"]):
+            return JsonResponse({**wanted, "wanting": True})
         try:
-            rule = fit_rule(workspace_id=workspace_id, rule=_parsed(request.POST.get("rule", "")))
+            rule = filled_rule(rule=reading.rule, event=event)
             seen = preview_segment(workspace_id=workspace_id, rule=rule)
         except Invalid as error:
-            return JsonResponse({"errors": [each.as_wire() | {"value": None} for each in error.errors[:_ERRORS]]})
+            return JsonResponse({**wanted, "errors": _on_page(error.errors)})
         except DomainError as error:
-            return JsonResponse({"errors": [{"field": "rule", "message": error.detail, "hint": None}]})
+            return JsonResponse({**wanted, "errors": [{"field": "rule", "message": error.detail, "hint": None}]})
         sample = [
             {"id": one.pk, "name": str(one), "attributes": _short(one.attributes), "url": _contact_url(one.pk)}
             for one in seen.sample
         ]
-        return JsonResponse({"count": seen.count, "sample": sample})
+        return JsonResponse({**wanted, "count": seen.count, "sample": sample})
 
     def delete_model(self, request: HttpRequest, obj: Segment) -> None:
         delete_segment(segment_id=obj.pk, workspace_id=obj.workspace_id, actor=actor_of(request))
@@ -146,6 +156,16 @@ def _asked_workspace(request: HttpRequest, text: str) -> int:
     if not may(request, number, Role.VIEWER):
         raise Http404
     return number
+
+
+def _on_page(errors: Sequence[FieldError]) -> list[dict[str, Any]]:
+    return [each.as_wire() | {"value": None} for each in errors[:_ERRORS]]
+
+
+def _example(request: HttpRequest) -> dict[str, Any]:
+    """Of a business event; what is no object is none."""
+    given = _parsed(request.POST.get("event", ""))
+    return given if isinstance(given, dict) else {}
 
 
 def _parsed(text: str) -> Any:

@@ -1,5 +1,8 @@
 """`/api/v1/segments`: rules over attributes, events, lists and past campaigns."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -17,6 +20,7 @@ from audiences.segments.serializers import (
     SegmentAnswer,
     SegmentChange,
     SegmentCount,
+    SegmentCounting,
     SegmentPage,
     SegmentPreview,
     SegmentQuery,
@@ -24,7 +28,14 @@ from audiences.segments.serializers import (
     SegmentTry,
     SegmentWrite,
 )
-from audiences.segments.services import create_segment, delete_segment, fit_rule, judged_rule, update_segment
+from audiences.segments.services import (
+    create_segment,
+    delete_segment,
+    filled_rule,
+    fit_rule,
+    judged_rule,
+    update_segment,
+)
 from common.idempotency import idempotent
 from common.pagination import paginated
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
@@ -38,6 +49,7 @@ class SegmentViewSet(ViewSet):
         "list": Scope.CONTACTS_READ,
         "retrieve": Scope.CONTACTS_READ,
         "count": Scope.CONTACTS_READ,
+        "count_at_event": Scope.CONTACTS_READ,
         "preview": Scope.CONTACTS_READ,
         "create": Scope.CONTACTS_WRITE,
         "partial_update": Scope.CONTACTS_WRITE,
@@ -129,14 +141,27 @@ class SegmentViewSet(ViewSet):
 
     @extend_schema(
         summary="Count who fits a segment now",
+        description="A rule that refers to a business event is counted for an example of one: POST it.",
         responses=SegmentCount,
         examples=[OpenApiExample("A count", examples.COUNT, response_only=True)],
     )
     def count(self, request: Request, segment_id: int) -> Response:
-        workspace_id = workspace_of(request).pk
-        found = get_segment(segment_id=segment_id, workspace_id=workspace_id)
-        counted = count_segment(workspace_id=workspace_id, rule=found.rule)
-        return Response({"segment_id": found.pk, "count": counted.count, "computed_at": counted.computed_at})
+        return _count(request, segment_id, event=None)
+
+    @extend_schema(
+        summary="Count who would fit a segment at an event",
+        description="For a rule that refers to the properties of a business event. Stores nothing.",
+        request=SegmentCounting,
+        responses=SegmentCount,
+        examples=[
+            OpenApiExample("An event", {"event": {"sku": "A-1"}}, request_only=True),
+            OpenApiExample("A count", examples.COUNT, response_only=True),
+        ],
+    )
+    def count_at_event(self, request: Request, segment_id: int) -> Response:
+        get_segment(segment_id=segment_id, workspace_id=workspace_of(request).pk)
+        given = read_or_refuse(SegmentCounting, request.data, detail="Nothing was counted.")
+        return _count(request, segment_id, event=given.get("event"))
 
     @extend_schema(
         summary="Try a rule",
@@ -145,13 +170,17 @@ class SegmentViewSet(ViewSet):
         responses=SegmentPreview,
         examples=[
             OpenApiExample("A rule", {"rule": examples.RULE}, request_only=True),
+            OpenApiExample(
+                "One for a business event", {"rule": examples.WATCHERS, "event": {"sku": "A-1"}}, request_only=True
+            ),
             OpenApiExample("Who fits", examples.PREVIEW, response_only=True),
         ],
     )
     def preview(self, request: Request) -> Response:
         workspace_id = workspace_of(request).pk
-        given = read_or_refuse(SegmentTry, request.data, detail="Nothing was counted.")["rule"]
-        seen = preview_segment(workspace_id=workspace_id, rule=fit_rule(workspace_id=workspace_id, rule=given))
+        given = read_or_refuse(SegmentTry, request.data, detail="Nothing was counted.")
+        rule = fit_rule(workspace_id=workspace_id, rule=given["rule"], event=given.get("event"))
+        seen = preview_segment(workspace_id=workspace_id, rule=rule)
         return Response(
             {
                 "status": "success",
@@ -171,6 +200,13 @@ class RuleSchemaView(APIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         return Response(RULE_SCHEMA, content_type="application/schema+json")
+
+
+def _count(request: Request, segment_id: int, *, event: Mapping[str, Any] | None) -> Response:
+    workspace_id = workspace_of(request).pk
+    found = get_segment(segment_id=segment_id, workspace_id=workspace_id)
+    counted = count_segment(workspace_id=workspace_id, rule=filled_rule(rule=found.rule, event=event))
+    return Response({"segment_id": found.pk, "count": counted.count, "computed_at": counted.computed_at})
 
 
 def _answer(message: str, found: Segment) -> Response:

@@ -12,8 +12,10 @@ from typing import Any
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from audiences.segments.comparing import comparison_sql
+from audiences.segments.event_references import event_properties, needs_event
 from audiences.segments.periods import Moment, window
 from audiences.segments.vocabulary import OPPOSITES, Kind
+from common.errors import Invalid
 
 Condition = Mapping[str, Any]
 
@@ -31,7 +33,12 @@ class _Asking:
 
 
 def rule_sql(rule: Condition, *, workspace_id: int, moment: Moment, alias: str = "c") -> Composable:
-    """A boolean on `alias`, a row of `audiences_contact` of this workspace; `rule` as `read_rule` gave it."""
+    """A boolean on `alias`, a row of `audiences_contact` of this workspace; `rule` as `read_rule` gave it.
+
+    Raises `Invalid` for one that refers to an event: `with_event` puts its values in.
+    """
+    if properties := event_properties(rule):
+        raise Invalid([needs_event(properties)], detail="Nobody was looked up.")
     return _node(_Asking(workspace_id, moment, Identifier(alias)), rule)
 
 

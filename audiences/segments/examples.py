@@ -16,12 +16,20 @@ SEGMENT: dict[str, Any] = {
     "name": "Lapsed pros",
     "description": "",
     "rule": RULE,
+    "event_properties": [],
     "created_at": "2026-11-23T10:00:00Z",
     "created_by": {"kind": "api_key", "name": "demo"},
     "updated_at": "2026-11-23T10:00:00Z",
     "url": "/api/v1/segments/7",
 }
 COUNT: dict[str, Any] = {"segment_id": 7, "count": 1204, "computed_at": "2026-11-23T10:00:00Z"}
+WATCHERS: dict[str, Any] = {
+    "type": "attribute",
+    "name": "watched_skus",
+    "value_type": "list",
+    "operator": "has",
+    "value": {"event": "sku"},
+}
 PREVIEW: dict[str, Any] = {
     "status": "success",
     "count": 1204,

@@ -7,6 +7,7 @@ made of the same pieces, and a test holds them to each other.
 from collections.abc import Mapping
 from typing import Any
 
+from audiences.segments.event_references import REFERENCE
 from audiences.segments.vocabulary import (
     COUNTS,
     GROUPS,
@@ -77,11 +78,21 @@ SPAN: Schema = {**_object({}, {"from": _MOMENT, "to": _MOMENT}), "minProperties"
 COUNT: Schema = _object({"operator": _word(*COUNTS), "value": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}})
 
 
-def comparison(name: Schema, value_type: str, operator: str) -> Schema:
-    """What a value under a name is compared with: a condition on an attribute, or an event's filter, without type."""
-    return {"name": name, "value_type": _word(value_type), "operator": _word(operator)} | _OPERANDS[
-        OPERATORS[value_type][operator]
-    ]
+def comparison(name: Schema, value_type: str, operator: str, *, refers: bool = False) -> Schema:
+    """What a value under a name is compared with: a condition on an attribute, or an event's filter, without type.
+
+    `refers`: with `{"event": …}` in any value's place, which makes a schema that is not flat.
+    """
+    operands = _OPERANDS[OPERATORS[value_type][operator]]
+    if refers:
+        operands = {place: _or_reference(schema) for place, schema in operands.items()}
+    return {"name": name, "value_type": _word(value_type), "operator": _word(operator)} | operands
+
+
+def _or_reference(schema: Schema) -> Schema:
+    if "items" in schema:
+        schema = {**schema, "items": _or_reference(schema["items"])}
+    return {"anyOf": [schema, {"$ref": "#/$defs/event_property"}]}
 
 
 _ATTRIBUTE_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
@@ -94,13 +105,13 @@ def head(kind: str, words: Mapping[str, tuple[str, ...]]) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def attribute_schema(value_type: str, operator: str) -> Schema:
-    return _object({"type": _word(Kind.ATTRIBUTE)} | comparison(_ATTRIBUTE_NAME, value_type, operator))
+def attribute_schema(value_type: str, operator: str, *, refers: bool = False) -> Schema:
+    return _object({"type": _word(Kind.ATTRIBUTE)} | comparison(_ATTRIBUTE_NAME, value_type, operator, refers=refers))
 
 
-def filter_schema(value_type: str, operator: str) -> Schema:
+def filter_schema(value_type: str, operator: str, *, refers: bool = False) -> Schema:
     """Of one of an event's `where`."""
-    return _object(comparison(_ATTRIBUTE_NAME, value_type, operator))
+    return _object(comparison(_ATTRIBUTE_NAME, value_type, operator, refers=refers))
 
 
 def kind_schema(kind: Kind, *, filters: Schema, within: Schema, operator: str | None = None) -> Schema:
@@ -138,7 +149,7 @@ def rule_schema() -> Schema:
     condition: Schema = {"$ref": "#/$defs/condition"}
     pairs = [(value_type, operator) for value_type, operators in OPERATORS.items() for operator in operators]
     nodes = [group_schema(kind, condition) for kind in (*GROUPS, Kind.NOT)]
-    nodes += [attribute_schema(*pair) for pair in pairs]
+    nodes += [attribute_schema(*pair, refers=True) for pair in pairs]
     filters, within = {"$ref": "#/$defs/filter"}, {"$ref": "#/$defs/within"}
     for kind in (Kind.EVENT, Kind.LIST, Kind.CAMPAIGN, Kind.CHANNEL):
         nodes.append(kind_schema(kind, filters=filters, within=within))
@@ -153,7 +164,8 @@ def rule_schema() -> Schema:
         "$ref": "#/$defs/condition",
         "$defs": {
             "condition": {"oneOf": nodes},
-            "filter": {"oneOf": [filter_schema(*pair) for pair in pairs]},
+            "filter": {"oneOf": [filter_schema(*pair, refers=True) for pair in pairs]},
+            "event_property": REFERENCE,
             "within": {"oneOf": [LAST, SPAN]},
         },
     }

@@ -9,6 +9,7 @@ import orjson
 from audiences.bad_value import BadValue
 from audiences.locale_tag import parse_locale, parse_timezone
 from audiences.segments import node_schemas
+from audiences.segments.event_references import MAX_REFERENCES, REFERENCE, operand_of, without_references
 from audiences.segments.periods import moment
 from audiences.segments.schema_errors import schema_errors, unknown_choice
 from audiences.segments.vocabulary import (
@@ -17,6 +18,7 @@ from audiences.segments.vocabulary import (
     MAX_BYTES,
     MAX_CONDITIONS,
     MAX_DEPTH,
+    MAX_FILTERS,
     MAX_WINDOW_SECONDS,
     OPERATORS,
     UNITS,
@@ -32,7 +34,10 @@ _ANYTHING: dict[str, Any] = {}
 _EXAMPLE = (
     'For example {"type": "attribute", "name": "plan", "value_type": "text", "operator": "equals", "value": "pro"}.'
 )
-_SCHEMA_HINT = f"The language is described by the JSON Schema at GET {node_schemas.SCHEMA_ID}."
+_FILTER_EXAMPLE = (
+    'For example [{"name": "total", "value_type": "number", "operator": "at_least", "value": 100}]. '
+    "They are written like the filters of an event in a segment's rule."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,31 @@ class RuleReading:
     rule: Rule
     errors: list[FieldError] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WhereReading:
+    """`where` is fit to be used only where there are no errors."""
+
+    where: list[Rule]
+    errors: list[FieldError] = field(default_factory=list)
+
+
+def read_where(value: Any, *, field: str = "where") -> WhereReading:
+    """The filters of an event by themselves, all of which are to fit; None is none. They refer to no other event."""
+    if value is None:
+        return WhereReading([])
+    if not isinstance(value, list):
+        message = f"Filters are a list of objects; this is {json_name(value)}."
+        return WhereReading([], [FieldError(field, "wrong_type", message, shown(value), hint=_FILTER_EXAMPLE)])
+    too_large = _too_large(value, field)
+    if too_large:
+        return WhereReading([], [too_large])
+    if len(value) > MAX_FILTERS:
+        message = f"There are {len(value)} filters; at most {MAX_FILTERS}."
+        return WhereReading([], [FieldError(field, "too_many", message, len(value), MAX_FILTERS)])
+    reader = _Reader(field, refers=False)
+    return WhereReading([reader.filter(one, f"{field}[{place}]") for place, one in enumerate(value)], reader.errors)
 
 
 def read_rule(value: Any, *, field: str = "rule") -> RuleReading:
@@ -102,9 +132,11 @@ def _not_object(value: Any) -> str:
 
 
 class _Reader:
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, refers: bool = True) -> None:
         self._root = root
+        self._refers = refers
         self._conditions = 0
+        self._referred = 0
         self.errors: list[FieldError] = []
         self.references: list[Reference] = []
 
@@ -155,7 +187,7 @@ class _Reader:
         match kind:
             case Kind.EVENT:
                 filters = [
-                    self._filter(one, f"{field}.where[{place}]") for place, one in enumerate(value.get("where", ()))
+                    self.filter(one, f"{field}.where[{place}]") for place, one in enumerate(value.get("where", ()))
                 ]
                 return {"where": filters} if "where" in value else {}
             case Kind.LOCALE | Kind.TIMEZONE if "values" in value:
@@ -170,7 +202,7 @@ class _Reader:
                 self._refer("app", value.get("app_ids", ()), f"{field}.app_ids")
         return {name: [int(one) for one in value[name]] for name in ("list_ids", "campaign_ids") if name in value}
 
-    def _filter(self, value: Any, field: str) -> Rule:
+    def filter(self, value: Any, field: str) -> Rule:
         if not self._counted():
             return {}
         if not isinstance(value, dict):
@@ -187,9 +219,22 @@ class _Reader:
         if not isinstance(operator, str) or operator not in OPERATORS[value_type]:
             self.errors.append(unknown_choice(f"{field}.operator", operator, list(OPERATORS[value_type])))
             return {}
-        if self._fits(value, schema_of(value_type, operator), field):
+        plain, referring = without_references(value, operand_of(value)) if self._refers else (value, {})
+        fits = self._fits(plain, schema_of(value_type, operator), field)
+        if self._referring(referring, field) and fits and not referring:
             self._ordered(value, field)
         return dict(value)
+
+    def _referring(self, references: Mapping[str, Any], field: str) -> bool:
+        """False where one is not written as it should be, and from the first that is too many; said once."""
+        self._referred += len(references)
+        if self._referred - len(references) <= MAX_REFERENCES < self._referred:
+            message = f"A rule refers to an event's properties in at most {MAX_REFERENCES} places."
+            self.errors.append(FieldError(self._root, "too_many", message, None, MAX_REFERENCES))
+        if self._referred > MAX_REFERENCES:
+            return False
+        judged = [self._fits(one, REFERENCE, f"{field}.{place}") for place, one in references.items()]
+        return all(judged)
 
     def _fits(self, value: Any, schema: Mapping[str, Any], field: str) -> bool:
         found = schema_errors(value, schema, field)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from audiences.segments.node_schemas import SCHEMA_ID
 from audiences.segments.services import DESCRIPTION_LENGTH, NAME_LENGTH
 from audiences.serializers import ContactRead, CreatedByRead, PageRead
-from common.fields import TextField, TimeField
+from common.fields import ObjectField, TextField, TimeField
 from common.serializers import StrictSerializer
 
 
@@ -31,8 +31,16 @@ class SegmentChange(SegmentWrite):
     rule = RuleField(required=False)
 
 
+_EVENT_HELP = 'An example of a business event\'s properties, for a rule that refers to them: {"sku": "A-1"}.'
+
+
 class SegmentTry(StrictSerializer):
     rule = RuleField()
+    event = ObjectField(required=False, allow_null=True, help_text=_EVENT_HELP)
+
+
+class SegmentCounting(StrictSerializer):
+    event = ObjectField(required=False, allow_null=True, help_text=_EVENT_HELP)
 
 
 class SegmentQuery(StrictSerializer):
@@ -44,6 +52,9 @@ class SegmentRead(serializers.Serializer[Any]):
     name = serializers.CharField()
     description = serializers.CharField()
     rule = serializers.DictField()
+    event_properties = serializers.ListField(
+        child=serializers.CharField(), help_text="What the rule refers to of the business event that launches it."
+    )
     created_at = TimeField()
     created_by = CreatedByRead()
     updated_at = TimeField()

@@ -1,6 +1,6 @@
 """What can be done to segments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -8,9 +8,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from audiences.models import Segment
+from audiences.segments.event_references import event_properties, needs_event
 from audiences.segments.reading import Rule, RuleReading, read_rule
 from audiences.segments.references import reference_errors
 from audiences.segments.selectors import NO_SUCH_SEGMENT
+from audiences.segments.with_event import with_event
 from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid, NotFound
 from workspaces import audit
@@ -18,6 +20,7 @@ from workspaces import audit
 NAME_LENGTH = 100
 DESCRIPTION_LENGTH = 500
 _USES_NAMED = 5
+_EVENT_HINT = 'POST an example of the event\'s properties: {"event": {"sku": "A-1"}}.'
 
 
 @transaction.atomic
@@ -93,11 +96,21 @@ def judged_rule(*, workspace_id: int, rule: Any) -> RuleReading:
     return reading
 
 
-def fit_rule(*, workspace_id: int, rule: Any) -> Rule:
-    """Raises `Invalid`."""
+def fit_rule(*, workspace_id: int, rule: Any, event: Mapping[str, Any] | None = None) -> Rule:
+    """Ready to be asked; `event` is an example of the properties that it refers to. Raises `Invalid`."""
     reading = judged_rule(workspace_id=workspace_id, rule=rule)
     _refuse(reading.errors, "Nothing was counted.")
-    return reading.rule
+    return filled_rule(rule=reading.rule, event=event)
+
+
+def filled_rule(*, rule: Rule, event: Mapping[str, Any] | None) -> Rule:
+    """A rule that was read before, with the event's values in it. Raises `Invalid`: `needs_event` without an event."""
+    properties = event_properties(rule)
+    if properties and event is None:
+        _refuse([needs_event(properties, hint=_EVENT_HINT)], "Nothing was counted.")
+    filled = with_event(rule, event or {})
+    _refuse(filled.errors, "Nothing was counted.")
+    return filled.rule
 
 
 # Executions are another app's, above this one. A launch locks the segments that it names before it writes itself.

@@ -11,6 +11,8 @@ urlpatterns = [
         name="api_segment",
     ),
     *either(
-        "api/v1/segments/<id:segment_id>/count", SegmentViewSet.as_view({"get": "count"}), name="api_segment_count"
+        "api/v1/segments/<id:segment_id>/count",
+        SegmentViewSet.as_view({"get": "count", "post": "count_at_event"}),
+        name="api_segment_count",
     ),
 ]

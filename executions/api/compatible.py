@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audiences.audience_definition import read_id
 from campaigns.models import Campaign
 from campaigns.serializers import CampaignWrite
 from campaigns.services import campaign_errors, create_campaign
@@ -22,7 +23,6 @@ from common.serializers import read
 from executions.api import examples
 from executions.api.compatible_names import native_create, native_execute, renamed, type_error
 from executions.enqueue import enqueue_next
-from executions.launching.audience_definition import read_id
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from workspaces.permissions import actor_of, workspace_of

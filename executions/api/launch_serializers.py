@@ -62,7 +62,7 @@ AUDIENCE_SCHEMA: dict[str, Any] = {
 
 @extend_schema_field(AUDIENCE_SCHEMA)
 class AudienceField(serializers.Field[Any, Any, Any, Any]):
-    """Taken as it is: `executions.launching.audience_definition` reads it."""
+    """Taken as it is: `audiences.audience_definition` reads it."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from psycopg.sql import SQL
 
+from audiences.audience_definition import AudienceDefinition, Source, not_found
 from audiences.models import List, Upload, UploadState
 from audiences.segments.selectors import bounded, moment_of
 from audiences.sources import segments_in, source_condition
@@ -16,7 +17,6 @@ from campaigns.selectors import app_ids_of, tags_of
 from common.channels import APP_TYPES, Type
 from common.errors import Conflict, FieldError
 from common.personalization import personalization_errors
-from executions.launching.audience_definition import AudienceDefinition, Source, not_found
 from executions.launching.request import LaunchRequest
 from providers.models import Kind, Provider, Sender
 from providers.selectors import default_sender, provider_for

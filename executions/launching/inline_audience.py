@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from audiences.audience_definition import AudienceDefinition
 from audiences.upsert import upsert_contacts
 from common.errors import FieldError
 from common.personalization import RECIPIENT_PERSONALIZATION_LIMIT, personalization_errors
-from executions.launching.audience_definition import AudienceDefinition
 
 FIELD = "audience.contacts"
 

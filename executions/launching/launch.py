@@ -9,10 +9,10 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from audiences.audience_definition import AudienceDefinition, read_audience
 from campaigns.models import Campaign
 from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
-from executions.launching.audience_definition import AudienceDefinition, read_audience
 from executions.launching.checks import Ready, audience_empty, database_time, gather, has_people, launch_errors
 from executions.launching.inline_audience import InlineReport, store, take_in
 from executions.launching.request import LaunchRequest

@@ -1,14 +1,25 @@
 """The rules of the segments that a launch names, kept with it: what was launched or approved is what is sent to."""
 
+from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
+from audiences.audience_definition import AudienceDefinition, not_found
+from audiences.segments.event_references import event_properties, needs_event
 from audiences.segments.services import rules_for_launch
+from audiences.segments.with_event import with_event
 from audiences.sources import segments_in
-from executions.launching.audience_definition import AudienceDefinition, not_found
+from common.errors import FieldError
+
+_HINT = "It can be the audience of a campaign whose trigger is such an event; see the guide's page on events."
 
 
-def with_rules(workspace_id: int, audience: AudienceDefinition) -> AudienceDefinition:
-    """Each segment of the definition gets its rule as it is now; one that there is not is an error of its field."""
+def with_rules(workspace_id: int, audience: AudienceDefinition, *, awaits_event: bool = False) -> AudienceDefinition:
+    """Each segment of the definition gets its rule as it is now; one that there is not is an error of its field.
+
+    A rule that refers to a business event is one too, unless the audience `awaits_event`: `audience_at_event`.
+    """
     named = [source for source in audience.sources if source.type == "segment"]
     if not named:
         return audience
@@ -16,5 +27,22 @@ def with_rules(workspace_id: int, audience: AudienceDefinition) -> AudienceDefin
     for source in segments_in(audience.stored):
         if isinstance(source, dict) and source.get("id") in rules:
             source["rule"] = rules[source["id"]]
-    missing = [not_found(source) for source in named if source.id not in rules]
-    return replace(audience, errors=(*audience.errors, *missing))
+    errors = [not_found(source) for source in named if source.id not in rules]
+    for source in named:
+        properties = event_properties(rules[source.id]) if source.id in rules else {}
+        if properties and not awaits_event:
+            errors.append(needs_event(properties, field=source.field, hint=_HINT))
+    return replace(audience, errors=(*audience.errors, *errors))
+
+
+def audience_at_event(
+    stored: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """The definition with the event's values in the rules that `with_rules` put there, and what does not fit."""
+    filled, errors = deepcopy(dict(stored)), []
+    for source in segments_in(filled):
+        if isinstance(source, dict) and isinstance(source.get("rule"), dict):
+            found = with_event(source["rule"], properties, field=f"segment {source.get('id')}")
+            source["rule"] = found.rule
+            errors.extend(found.errors)
+    return filled, errors

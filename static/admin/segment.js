@@ -1,5 +1,6 @@
 // Builds a segment's rule out of groups and conditions, writes it as JSON into the form, and shows who fits it.
 
+import { askForEvent, exampleEvent } from "./segment_event.js";
 import { builder, button, comparison, conditionKinds, element, fields, fresh, words } from "./segment_fields.js";
 
 const page = document.getElementById("segment-page");
@@ -175,6 +176,7 @@ async function ask() {
   body.set("csrfmiddlewaretoken", form.elements.namedItem("csrfmiddlewaretoken").value);
   body.set("workspace", workspace());
   body.set("rule", text.value);
+  body.set("event", JSON.stringify(exampleEvent()));
   page.classList.add("v-busy");
   try {
     const response = await fetch(builder.preview_url, { method: "POST", body, headers: { Accept: "application/json" } });
@@ -191,6 +193,12 @@ function show(answer) {
   showErrors(answer.errors ?? []);
   const fits = page.querySelector("[data-fits]");
   const sample = page.querySelector("[data-sample]");
+  askForEvent(page.querySelector("[data-event]"), answer.event ?? [], soon);
+  if (answer.wanting) {
+    fits.replaceChildren(element("p", "v-quiet", "Give an example of the event to see who fits then."));
+    sample.replaceChildren();
+    return;
+  }
   if (answer.errors) {
     fits.replaceChildren(element("p", "v-quiet", "Complete the rule to see who fits it."));
     sample.replaceChildren();

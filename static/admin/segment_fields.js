@@ -14,6 +14,7 @@ const LABELS = {
   has_none: "has none of", did: "happened", did_not: "did not happen", received: "was received", not_received: "was not received",
   reachable: "can be reached by", not_reachable: "can't be reached by",
 };
+const BLANK = { text: "", texts: [], numbers: [], scalar: "", scalars: [], flag: true, days: 30, day: "", day_range: "" };
 const MEMBERSHIP = { in: "is in", not_in: "is not in" };
 const COUNT_LABELS = { at_least: "at least", at_most: "at most", exactly: "exactly" };
 const OPERAND_FIELDS = {
@@ -75,10 +76,10 @@ function lines(label, values, change) {
   const made = element("textarea", "v-input");
   made.dataset.name = "values";
   made.rows = Math.min(Math.max(values.length, 2), 6);
-  made.value = values.join("\n");
+  made.value = values.map((one) => (isReference(one) ? JSON.stringify(one) : one)).join("\n");
   made.placeholder = "One a line";
   made.setAttribute("aria-label", label);
-  made.addEventListener("input", () => change(made.value.split("\n").map((line) => line.trim()).filter((line) => line !== "")));
+  made.addEventListener("input", () => change(made.value.split("\n").map((line) => line.trim()).filter((line) => line !== "").map(referred)));
   return made;
 }
 
@@ -97,9 +98,33 @@ function several(name, label, options, chosen, change) {
   return made;
 }
 
+// A property of the business event in the place of a value.
+const isReference = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+function referred(line) {
+  if (!/^\{\s*"event"/.test(line)) return line;
+  try { return JSON.parse(line); } catch { return line; }
+}
+
 const number = (text) => (text.trim() === "" ? null : Number(text));
 // A list's item that was a number stays one, as long as it looks like one.
-const scalar = (text, before) => (typeof before === "number" && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
+const scalar = (text, before) => (isReference(text) ? text : typeof before === "number" && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
+
+// Where the value is taken from, and the fields that say it.
+function operands(node, kind, changed, redraw) {
+  const names = OPERAND_FIELDS[kind];
+  if (!builder.refers || !names.length) return operandFields(node, kind, changed);
+  const refers = names.some((name) => isReference(node[name]));
+  const source = select("source", "Where the value comes from", [["given", "the value"], ["event", "the event's property"]], refers ? "event" : "given", (word) => {
+    for (const name of names) node[name] = word === "event" ? { event: "" } : BLANK[kind] ?? null;
+    redraw();
+  });
+  if (!refers) return [source, ...operandFields(node, kind, changed)];
+  const label = (name) => ({ from: "From the event's property", to: "To the event's property" })[name] ?? "Property of the business event";
+  return [source, ...names.map((name) => (isReference(node[name])
+    ? input(name, label(name), node[name].event, (text) => { node[name] = { event: text.trim() }; changed(); }, { placeholder: "sku" })
+    : operandFields(node, kind, changed)[names.indexOf(name)]))];
+}
 
 function operandFields(node, kind, changed) {
   const set = (name) => (value) => { node[name] = value; changed(); };
@@ -108,7 +133,7 @@ function operandFields(node, kind, changed) {
     case "scalar": return [input("value", "Value", node.value, (text) => set("value")(scalar(text, node.value)))];
     case "texts": return [lines("Values", node.values, set("values"))];
     case "scalars": { const before = node.values[0]; return [lines("Values", node.values, (found) => set("values")(found.map((one) => scalar(one, before))))]; }
-    case "numbers": return [lines("Values", node.values, (found) => set("values")(found.map(number)))];
+    case "numbers": return [lines("Values", node.values, (found) => set("values")(found.map((one) => (isReference(one) ? one : number(one)))))];
     case "number": return [input("value", "Value", node.value, (text) => set("value")(number(text)), { type: "number", step: "any" })];
     case "flag": return [select("value", "Value", [["true", "true"], ["false", "false"]], node.value, (word) => set("value")(word === "true"))];
     case "day": return [input("value", "Day", node.value, set("value"), { type: "date" })];
@@ -124,7 +149,9 @@ function fitOperand(node) {
   const kind = builder.operators[node.value_type][node.operator];
   const before = { value: node.value, values: node.values, from: node.from, to: node.to, days: node.days };
   for (const name of ["value", "values", "from", "to", "days"]) delete node[name];
-  const one = before.value ?? before.values?.[0] ?? "";
+  const reference = [before.value, before.values, before.from, before.days].find(isReference);
+  if (reference) { for (const name of OPERAND_FIELDS[kind]) node[name] = { ...reference }; return; }
+  const one = before.value ?? before.values?.find((value) => !isReference(value)) ?? "";
   for (const name of OPERAND_FIELDS[kind]) {
     if (name === "values") node.values = before.values ?? (one === "" ? [] : [one]);
     else if (kind === "flag") node.value = true;
@@ -151,7 +178,7 @@ export function comparison(node, changed, redraw, { name, list }) {
     named,
     select("value_type", "Type of value", Object.keys(builder.operators).map((word) => [word, word === "list" ? "list" : LABELS[word]]), node.value_type, again("value_type")),
     select("operator", "Comparison", operators, node.operator, again("operator")),
-    ...operandFields(node, builder.operators[node.value_type][node.operator], changed),
+    ...operands(node, builder.operators[node.value_type][node.operator], changed, redraw),
   ];
 }
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from audiences.audience_definition import read_audience
 from audiences.segments.vocabulary import OPERATORS
-from executions.launching.audience_definition import read_audience
 from tests.api_client import Api
 from tests.factories import make_campaign, make_list
 from workspaces.models import Workspace

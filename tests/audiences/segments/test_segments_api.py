@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from audiences.audience_definition import read_audience
 from audiences.models import Segment
 from audiences.segments import compiling, selectors
 from audiences.segments.selectors import TooSlow, count_segment
@@ -13,6 +14,7 @@ from common.authorship import SYSTEM
 from common.errors import Conflict
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
+from executions.launching.segment_rules import audience_at_event, with_rules
 from executions.models import Execution
 from executions.states import State
 from tests.api_client import Api
@@ -221,3 +223,74 @@ def _somebody_waits() -> bool:
             "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
         )
         return bool(cursor.fetchone()[0])
+
+
+WATCHERS: dict[str, Any] = {
+    "type": "attribute", "name": "watched", "value_type": "list", "operator": "has", "value": {"event": "sku"},
+}  # fmt: skip
+
+
+def test_a_rule_for_a_business_event_is_counted_for_an_example_of_one(api: Api, workspace: Workspace) -> None:
+    make_contacts(workspace, 2, attributes={"watched": ["A-1"]})
+    make_contacts(workspace, 1, attributes={"watched": ["B-2"]})
+    made = api.post(SEGMENTS, {"name": "Watchers", "rule": WATCHERS}).json()
+    assert made["event_properties"] == ["sku"]
+    url = f"{made['url']}/count"
+    counts = [api.post(url, {"event": {"sku": sku}}).json()["count"] for sku in ("A-1", "B-2", "C-3")]
+    assert counts == [2, 1, 0]
+    assert api.post(f"{SEGMENTS}/preview", {"rule": WATCHERS, "event": {"sku": "A-1"}}).json()["count"] == 2
+    plain = make_segment(workspace, PRO)
+    assert api.post(f"{SEGMENTS}/{plain.pk}/count", {}).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "code"),
+    [
+        (None, "rule", "needs_event"),
+        ({}, "rule.value", "missing_property"),
+        ({"sku": None}, "rule.value", "missing_property"),
+        ({"sku": {"a": 1}}, "rule.value", "wrong_type"),
+        ({"sku": True}, "rule.value", "wrong_type"),
+        ("A-1", "event", "wrong_type"),
+    ],
+)
+def test_without_a_fit_example_it_is_not_counted(
+    event: Any, field: str, code: str, api: Api, workspace: Workspace
+) -> None:
+    url = f"{SEGMENTS}/{make_segment(workspace, WATCHERS).pk}/count"
+    for answer in (
+        api.post(url, {"event": event}),
+        api.post(f"{SEGMENTS}/preview", {"rule": WATCHERS, "event": event}),
+    ):
+        assert answer.status_code == 422
+        assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
+    asked = api.get(url)
+    assert (asked.status_code, asked.json()["errors"][0]["code"]) == (422, "needs_event")
+
+
+def test_a_launch_by_hand_of_such_a_rule_says_why_not(api: Api, workspace: Workspace) -> None:
+    campaign, watchers = make_campaign(workspace), make_segment(workspace, WATCHERS)
+    make_contact(workspace)
+    for body in (
+        {"type": "segment", "id": watchers.pk},
+        {"type": "all", "exclude": [{"type": "segment", "id": watchers.pk}]},
+    ):
+        for dry_run in (False, True):
+            answer = api.post(f"/api/v1/campaigns/{campaign.pk}/execute", {"audience": body, "dry_run": dry_run})
+            assert answer.status_code == 422
+            [error] = answer.json()["errors"]
+            assert error["code"] == "needs_event"
+            assert error["field"].startswith("audience.")
+    assert Execution.objects.count() == 0
+
+
+def test_an_audience_that_awaits_an_event_gets_its_values(workspace: Workspace) -> None:
+    watchers = make_segment(workspace, WATCHERS)
+    audience = read_audience({"type": "any_of", "sources": [{"type": "segment", "id": watchers.pk}] * 2})
+    with transaction.atomic():
+        awaiting = with_rules(workspace.pk, audience, awaits_event=True)
+    assert awaiting.errors == ()
+    filled, errors = audience_at_event(awaiting.stored, {"sku": "A-1"})
+    assert ({source["rule"]["value"] for source in filled["sources"]}, errors) == ({"A-1"}, [])
+    assert awaiting.stored["sources"][0]["rule"] == WATCHERS
+    assert {error.code for error in audience_at_event(awaiting.stored, {})[1]} == {"missing_property"}
