@@ -59,10 +59,10 @@ def launch_errors(ready: Ready, request: LaunchRequest, audience: AudienceDefini
         *content_errors(ready),
         *route_errors(ready),
         *audience.errors,
-        *_source_errors(ready.campaign.workspace_id, audience),
+        *_audience_errors(ready.campaign.workspace_id, audience),
         *personalization_errors(request.personalization, field="personalization"),
         *_schedule_errors(request.scheduled_for),
-        *_rate_errors(request.rate_per_minute),
+        *rate_errors(request.rate_per_minute),
     ]
 
 
@@ -109,11 +109,16 @@ def route_errors(ready: Ready) -> list[FieldError]:
     return errors
 
 
-def _source_errors(workspace_id: int, audience: AudienceDefinition) -> list[FieldError]:
-    errors = [
+def source_errors(workspace_id: int, audience: AudienceDefinition) -> list[FieldError]:
+    """Of the lists and uploads named."""
+    return [
         *_list_errors(workspace_id, [source for source in audience.sources if source.type == "list"]),
         *_upload_errors(workspace_id, [source for source in audience.sources if source.type == "upload"]),
     ]
+
+
+def _audience_errors(workspace_id: int, audience: AudienceDefinition) -> list[FieldError]:
+    errors = source_errors(workspace_id, audience)
     if errors or audience.errors or audience.contacts is not None:
         return errors
     return [] if has_people(workspace_id=workspace_id, audience=audience.stored) else [audience_empty()]
@@ -182,7 +187,7 @@ def _schedule_errors(scheduled_for: datetime | None) -> list[FieldError]:
     return []
 
 
-def _rate_errors(rate_per_minute: int | None) -> list[FieldError]:
+def rate_errors(rate_per_minute: int | None) -> list[FieldError]:
     if rate_per_minute is None or 1 <= rate_per_minute <= FASTEST_PER_MINUTE:
         return []
     message = f"The rate is between 1 and {FASTEST_PER_MINUTE:,} messages a minute."

@@ -1,0 +1,151 @@
+"""Activating and deactivating a triggered campaign: compare-and-set, each asked for as often as one likes.
+
+Activating freezes what a launch freezes. What the campaign or its trigger says later counts from the next activation.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from audiences.events.trigger_models import EventTrigger
+from audiences.events.triggers import definition_of
+from campaigns.models import Campaign
+from common.authorship import Actor, authored_by
+from common.errors import Conflict, FieldError, Invalid
+from common.personalization import personalization_errors
+from executions.launching.audience_definition import read_audience
+from executions.launching.checks import Ready, content_errors, gather, rate_errors, route_errors, source_errors
+from executions.models import TriggerActivation
+from executions.triggering.request import ActivationRequest
+from workspaces.audit import record
+
+NOTHING_ACTIVATED = "Nothing was activated."
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """`made` is False where it was active already: then it is answered as it is."""
+
+    activation: TriggerActivation
+    made: bool
+
+
+@transaction.atomic
+def activate_trigger(*, campaign: Campaign, request: ActivationRequest, actor: Actor) -> Activated:
+    """From the commit on, events that fit are sent upon. Raises Invalid with every field error at once; Conflict for
+    a campaign without a trigger, archived, for a single launch, or of a workspace whose launches need approval."""
+    trigger = _lock(campaign)
+    if trigger.activation_id is not None:
+        return Activated(TriggerActivation.objects.get(pk=trigger.activation_id), made=False)
+    ready = gather(campaign.pk)
+    _refuse_what_cannot_be_triggered(ready.campaign)
+    errors = activation_errors(ready, trigger, request)
+    if errors:
+        raise Invalid(errors, detail=NOTHING_ACTIVATED)
+    activation = _create(ready, trigger, request, actor)
+    EventTrigger.objects.filter(pk=trigger.pk, activation_id=None).update(activation_id=activation.pk)
+    _record(activation, actor, "activated", definition=activation.definition)
+    return Activated(activation, made=True)
+
+
+@transaction.atomic
+def deactivate_trigger(*, campaign: Campaign, actor: Actor, drop_waiting: bool = True) -> TriggerActivation | None:
+    """Events accepted from then on are not sent upon; what is in an execution already is that execution's.
+
+    Events that wait for their delay are dropped, and counted; without `drop_waiting` they are sent upon when they are
+    due. Answers the last activation, which has ended; None where there never was one.
+    """
+    trigger = _lock(campaign)
+    activation_id, trigger.activation_id = trigger.activation_id, None
+    if activation_id is None:
+        return TriggerActivation.objects.filter(campaign=campaign).order_by("-pk").first()
+    trigger.save(update_fields=["activation_id"])
+    TriggerActivation.objects.filter(pk=activation_id, ended_at=None).update(ended_at=Now(), drops_waiting=drop_waiting)
+    activation = TriggerActivation.objects.get(pk=activation_id)
+    _record(activation, actor, "deactivated", drop_waiting=drop_waiting)
+    return activation
+
+
+def activation_errors(ready: Ready, trigger: EventTrigger, request: ActivationRequest) -> list[FieldError]:
+    """Everything that would keep it from being activated."""
+    return [
+        *request.errors,
+        *content_errors(ready),
+        *route_errors(ready),
+        *_audience_errors(ready.campaign.workspace_id, trigger),
+        *personalization_errors(request.personalization, field="personalization"),
+        *rate_errors(request.rate_per_minute),
+    ]
+
+
+def _audience_errors(workspace_id: int, trigger: EventTrigger) -> list[FieldError]:
+    """Whether it has anyone, and whether a segment's rule fits the event, is known when the event is there."""
+    if not trigger.business:
+        return []
+    audience = read_audience(trigger.audience)
+    return [*audience.errors, *source_errors(workspace_id, audience)]
+
+
+def _lock(campaign: Campaign) -> EventTrigger:
+    """Until the transaction ends; events are held against it meanwhile."""
+    found = EventTrigger.objects.select_for_update(no_key=True, of=("self",))
+    trigger = found.filter(campaign_id=campaign.pk, workspace_id=campaign.workspace_id).first()
+    if trigger is None:
+        message = f"Campaign {campaign.pk} has no trigger. Give it one: PATCH its `trigger`."
+        raise Conflict(message, code="no_trigger")
+    return trigger
+
+
+def _refuse_what_cannot_be_triggered(campaign: Campaign) -> None:
+    if campaign.once:
+        message = (
+            f"Campaign {campaign.pk} may be executed once, and a trigger executes it each hour."
+        )
+        raise Conflict(message, code="once")
+    if campaign.workspace.requires_approval:
+        message = "This workspace wants each launch approved, and a trigger launches without anybody there."
+        raise Conflict(message, code="approval_required")
+
+
+def _create(ready: Ready, trigger: EventTrigger, request: ActivationRequest, actor: Actor) -> TriggerActivation:
+    campaign = ready.campaign
+    template = campaign.template
+    if template is None or template.published is None or ready.provider is None:
+        raise AssertionError("activation_errors lets nothing through that lacks these")
+    activation = TriggerActivation(
+        workspace_id=campaign.workspace_id,
+        campaign=campaign,
+        campaign_name=campaign.name,
+        type=campaign.type,
+        app_ids=ready.app_ids,
+        tags=ready.tags,
+        template_version=template.published,
+        sender=ready.sender,
+        provider=ready.provider,
+        purpose=campaign.purpose,
+        on_cap=campaign.on_cap,
+        on_unknown=campaign.on_unknown,
+        frequency_capping=request.frequency_capping,
+        campaign_personalization=campaign.personalization,
+        personalization=request.personalization,
+        rate_per_minute=request.rate_per_minute,
+        definition=definition_of(trigger),
+        **authored_by(actor),
+    )
+    activation.save(force_insert=True)
+    activation.refresh_from_db(fields=["created_at"])
+    return activation
+
+
+def _record(activation: TriggerActivation, actor: Actor, action: str, **details: Any) -> None:
+    record(
+        workspace_id=activation.workspace_id,
+        actor=actor,
+        action=action,
+        object_type="campaign",
+        object_id=activation.campaign_id,
+        object_name=activation.campaign_name,
+        details={"activation_id": activation.pk, **details},
+    )
