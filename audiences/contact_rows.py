@@ -1,15 +1,15 @@
 """One contact as callers and files give it, parsed and judged. Pure: knows no database."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from audiences.address_values import parse_address
 from audiences.attributes import Attributes, parse_attributes
 from audiences.bad_value import BadValue, clean_text, shown
+from audiences.email_address import parse_email
 from audiences.locale_tag import parse_locale, parse_timezone
+from audiences.phone_number import parse_phone
 from common.channels import APP_TYPES, Type, parse_type
 
 MAX_ADDRESSES = 100
@@ -20,8 +20,7 @@ ADDRESS_FIELDS = frozenset({"type", "app_id", "value", "platform", "consent", "c
 AddressKey = tuple[str, int | None, str]
 
 
-@dataclass(frozen=True, slots=True)
-class AddressRow:
+class AddressRow(NamedTuple):
     """`consent` None: not said. `platform` empty: not said."""
 
     key: AddressKey
@@ -31,8 +30,7 @@ class AddressRow:
     consent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContactRow:
+class ContactRow(NamedTuple):
     """`locale`, `timezone`, `attributes` None: not said, so left as they are."""
 
     index: int
@@ -45,9 +43,14 @@ class ContactRow:
     @property
     def identifying(self) -> AddressKey:
         """The address that names the person of a row without external_id: email, then phone, then token."""
+        if self.addresses[0].key[0] == Type.EMAIL.value:
+            return self.addresses[0].key
         return min((address.key for address in self.addresses), key=lambda key: _IDENTIFY_ORDER[key[0]])
 
 
+_TYPES = frozenset(Type.values)
+# Of an address of which no more is said than what it is: with and without an app.
+_PLAIN_FIELDS = {True: 2, False: 3}
 _IDENTIFY_ORDER = {
     kind.value: place
     for place, kind in enumerate((Type.EMAIL, Type.SMS, Type.WHATSAPP, Type.PUSH, Type.WEBPUSH, Type.WEBHOOK))
@@ -105,11 +108,15 @@ def _parse_external_id(value: object) -> str | None:
 def _parse_addresses(row: Mapping[str, Any], apps: Mapping[str, int]) -> tuple[AddressRow, ...]:
     """The short forms first; an address given twice counts once, as it was said last."""
     found: dict[AddressKey, AddressRow] = {}
-    for short, kind in (("email", Type.EMAIL.value), ("phone", Type.SMS.value)):
-        if row.get(short) is not None:
-            value = _at(short, partial(parse_address, kind), row[short])
-            found[(kind, None, value)] = AddressRow(key=(kind, None, value))
-    listed = [] if row.get("addresses") is None else row["addresses"]
+    if row.get("email") is not None:
+        email = ("email", None, _at("email", parse_email, row["email"]))
+        found[email] = AddressRow(email)
+    if row.get("phone") is not None:
+        phone = ("sms", None, _at("phone", parse_phone, row["phone"]))
+        found[phone] = AddressRow(phone)
+    listed = row.get("addresses")
+    if listed is None:
+        return tuple(found.values())
     if not isinstance(listed, list):
         raise BadValue("wrong_type", "addresses must be an array.", field="addresses")
     if len(listed) > MAX_ADDRESSES:
@@ -117,30 +124,46 @@ def _parse_addresses(row: Mapping[str, Any], apps: Mapping[str, int]) -> tuple[A
             "too_many", f"A contact has at most {MAX_ADDRESSES} addresses; this has {len(listed)}.", field="addresses"
         )
     for place, given in enumerate(listed):
-        address = _at(f"addresses[{place}]", partial(_parse_address, apps), given)
+        try:
+            address = _parse_address(given, apps)
+        except BadValue as error:
+            error.field = f"addresses[{place}]{error.field}"
+            raise
         found[address.key] = address
     return tuple(found.values())
 
 
-def _parse_address(apps: Mapping[str, int], given: object) -> AddressRow:
+def _parse_address(given: object, apps: Mapping[str, int]) -> AddressRow:
     if not isinstance(given, dict):
         raise BadValue("wrong_type", "An address must be an object.")
     if not given.keys() <= ADDRESS_FIELDS:
         unknown = min(map(str, given.keys() - ADDRESS_FIELDS))
         raise BadValue("unknown_field", f"An address has no field {shown(unknown)}.", field="." + _safe(unknown))
-    kind = _at(".type", _parse_type, given.get("type"))
-    app = _at(".app_id", partial(_parse_app, kind, apps), given.get("app_id"))
-    value = _at(".value", partial(parse_address, kind), given.get("value"))
-    return AddressRow(
-        key=(kind, app, value),
-        platform=_at(".platform", _parse_platform, given.get("platform")),
-        consent=_at(".consent", _parse_consent, given.get("consent")),
-        consent_source=_at(".consent_source", _parse_source, given.get("consent_source")),
-        consent_at=_at(".consent_at", parse_moment, given.get("consent_at")),
-    )
+    field = ".type"
+    try:
+        kind = _parse_type(given.get("type"))
+        field = ".app_id"
+        app = _parse_app(kind, apps, given.get("app_id"))
+        field = ".value"
+        key = kind, app, parse_address(kind, given.get("value"))
+        if len(given) == _PLAIN_FIELDS[app is None]:
+            return AddressRow(key)
+        field = ".platform"
+        platform = _parse_platform(given.get("platform"))
+        field = ".consent"
+        consent = _parse_consent(given.get("consent"))
+        field = ".consent_source"
+        source = _parse_source(given.get("consent_source"))
+        field = ".consent_at"
+        return AddressRow(key, platform, consent, source, parse_moment(given.get("consent_at")))
+    except BadValue as error:
+        error.field = field + error.field
+        raise
 
 
 def _parse_type(value: object) -> str:
+    if isinstance(value, str) and value in _TYPES:
+        return value
     try:
         return parse_type(clean_text(value, name="type", limit=20)).value
     except BadValue:

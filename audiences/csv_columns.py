@@ -7,6 +7,7 @@ from typing import Any
 from audiences.bad_value import BadValue, shown
 from audiences.json_text import parse_json
 from common.channels import ALIASES, Type
+from common.personalization import RESERVED_NAMES
 
 PLAIN = ("external_id", "email", "phone", "whatsapp", "locale", "timezone", "attributes")
 CONSENT = ("consent", "consent_source", "consent_at")
@@ -15,6 +16,9 @@ _ADDRESS_TYPES = {"email": Type.EMAIL.value, "phone": Type.SMS.value, "whatsapp"
 # The columns that we put before those of the file when a line is refused: it can be mended and uploaded again.
 OWN_COLUMNS = ("volley_line", "volley_code", "volley_field", "volley_message")
 IGNORED = ""
+PERSONALIZATION = "personalization."
+_DOTTED = ("attributes.", PERSONALIZATION)
+_UNUSABLE = RESERVED_NAMES | {""}
 
 
 class UnusableFile(ValueError):
@@ -41,6 +45,7 @@ class Columns:
         targets = [mapping[name] if name in mapping else guessed(name) for name in names]
         _refuse_unknown(names, mapping)
         _refuse_twice(names, targets)
+        _refuse_reserved(names, targets)
         if not any(target in ("external_id", *_ADDRESS_TYPES) or ":" in target for target in targets):
             raise UnusableFile(
                 "No column says who a line is about: name one external_id, email, phone or push:<app_id>."
@@ -54,6 +59,7 @@ class Columns:
             raise BadValue("too_many_cells", f"The line has {len(cells)} cells; the header has {len(self.names)}.")
         found: dict[str, str] = {}
         attributes: dict[str, Any] = {}
+        personalization: dict[str, Any] = {}
         addresses: list[dict[str, Any]] = []
         columns: list[str] = []
         for name, target, cell in zip(self.names, self.targets, cells, strict=False):
@@ -64,6 +70,8 @@ class Columns:
                 attributes = {**_attributes(value, name), **attributes}
             elif target.startswith("attributes."):
                 attributes[target.removeprefix("attributes.")] = value
+            elif target.startswith(PERSONALIZATION):
+                personalization[target.removeprefix(PERSONALIZATION)] = value
             elif target in _ADDRESS_TYPES:
                 addresses.append({"type": _ADDRESS_TYPES[target], "value": value})
                 columns.append(name)
@@ -73,7 +81,8 @@ class Columns:
                     columns.append(name)
             else:
                 found[target] = value
-        return CsvRow(_row(found, attributes, addresses), columns)
+        row = _row(found, attributes, addresses)
+        return CsvRow({**row, "personalization": personalization} if personalization else row, columns)
 
     def column_of(self, field: str, columns: Sequence[str]) -> str:
         """The column that a refusal's field stands for: `addresses[1].value` is the second address's."""
@@ -97,7 +106,7 @@ def guessed(name: str) -> str:
         return IGNORED
     if plain.partition(":")[0] in TOKEN_TYPES and ":" in plain:
         return f"{plain.partition(':')[0]}:{name.strip().partition(':')[2].strip()}"
-    return name.strip() if name.strip().startswith("attributes.") else f"attributes.{name.strip()}"
+    return name.strip() if name.strip().startswith(_DOTTED) else f"attributes.{name.strip()}"
 
 
 def is_target(target: str) -> bool:
@@ -106,6 +115,7 @@ def is_target(target: str) -> bool:
         target in (*PLAIN, *CONSENT, IGNORED)
         or (bool(colon) and kind in TOKEN_TYPES and bool(rest))
         or (target.startswith("attributes.") and len(target) > len("attributes."))
+        or (target.startswith(PERSONALIZATION) and target.removeprefix(PERSONALIZATION) not in _UNUSABLE)
     )
 
 
@@ -121,6 +131,15 @@ def _refuse_twice(names: Sequence[str], targets: Sequence[str]) -> None:
         if target in seen and target != IGNORED:
             raise UnusableFile(f"The columns {shown(seen[target])} and {shown(name)} both mean {target}; drop one.")
         seen[target] = name
+
+
+def _refuse_reserved(names: Sequence[str], targets: Sequence[str]) -> None:
+    for name, target in zip(names, targets, strict=True):
+        if target.startswith(PERSONALIZATION) and target.removeprefix(PERSONALIZATION) in _UNUSABLE:
+            raise UnusableFile(
+                f"The column {shown(name)} can't be personalization: Volley gives {', '.join(sorted(RESERVED_NAMES))}"
+                " their values. Choose another name."
+            )
 
 
 def _undefused(value: str) -> str:

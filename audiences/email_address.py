@@ -13,6 +13,10 @@ MAX_LOCAL_OCTETS = 64
 MAX_LABEL_OCTETS = 63
 
 _ASCII_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+\Z")
+_PLAIN = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
+)
 _ASCII_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -20,6 +24,8 @@ def parse_email(value: object) -> str:
     """The address as it is kept; BadValue `invalid_address` says what is wrong with it."""
     text = clean_text(value, name="An email address", limit=1000).strip()
     address = unicodedata.normalize("NFC", text.lower())
+    if len(address) <= MAX_OCTETS and address.find("@") <= MAX_LOCAL_OCTETS and _PLAIN.match(address):
+        return address
     local, at, domain = address.rpartition("@")
     if not at:
         raise _invalid(text, "has no @.")

@@ -151,8 +151,11 @@ def _progress(
         "updated": F("updated") + report.updated,
         "unchanged": F("unchanged") + report.unchanged,
         "rejected": F("rejected") + len(refused),
+        "duplicates": F("duplicates") + report.duplicates,
         "lease_until": Now() + LEASE,
     }
+    if report.personalized:
+        columns["personalized"] = True
     if refused:
         columns["rejected_file"], columns["rejected_bytes"] = append_refused(upload, source.header, refused)
     return columns

@@ -1,8 +1,8 @@
 """Writes what applying the rows changed: a statement per table, whatever the number of rows."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -18,14 +18,33 @@ def write_people(workspace_id: int, people: People) -> None:
     _lift_unsubscriptions(workspace_id, people)
 
 
-def write_memberships(
-    *, workspace_id: int, contact_ids: Collection[int], list_ids: Sequence[int], upload_id: int | None
-) -> None:
-    ids = sorted(contact_ids)
+class Joining(NamedTuple):
+    """Contact ids, ascending: those made in this transaction, and those who may be members already."""
+
+    new: Sequence[int]
+    known: Sequence[int]
+
+
+def join_lists(*, workspace_id: int, list_ids: Sequence[int], joining: Joining) -> None:
     for list_id in sorted(set(list_ids)):
-        _execute(_JOIN_LIST, [list_id, workspace_id, ids])
-    if upload_id is not None:
-        _execute(_JOIN_UPLOAD, [upload_id, workspace_id, ids])
+        if joining.new:
+            _copy(_NEW_IN_LIST, ((list_id, contact_id, workspace_id) for contact_id in joining.new))
+        if joining.known:
+            _execute(_JOIN_LIST, [list_id, workspace_id, joining.known])
+
+
+def join_upload(
+    *, workspace_id: int, upload_id: int, joining: Joining, personalization: Mapping[int, str | None]
+) -> int:
+    """How many were not in the upload before. Who was, has this personalization from now on, or none."""
+    if joining.new:
+        _copy(_NEW_IN_UPLOAD, ((upload_id, pk, workspace_id, personalization.get(pk)) for pk in joining.new))
+    if not joining.known:
+        return len(joining.new)
+    said = [personalization.get(pk) for pk in joining.known]
+    with connection.cursor() as cursor:
+        cursor.execute(_JOIN_UPLOAD, [upload_id, workspace_id, joining.known, said])
+        return len(joining.new) + int(cursor.fetchone()[0])
 
 
 def _execute(sql: str, parameters: list[Any]) -> None:
@@ -146,10 +165,21 @@ SELECT %s, contact_id, %s FROM unnest(%s::bigint[]) contact_id
 ON CONFLICT DO NOTHING
 """
 
+_NEW_IN_LIST = "COPY audiences_listmembership (list_id, contact_id, workspace_id) FROM STDIN"
+
+_NEW_IN_UPLOAD = """
+COPY audiences_uploadmembership (upload_id, contact_id, workspace_id, personalization) FROM STDIN
+"""
+
 _JOIN_UPLOAD = """
-INSERT INTO audiences_uploadmembership (upload_id, contact_id, workspace_id)
-SELECT %s, contact_id, %s FROM unnest(%s::bigint[]) contact_id
-ON CONFLICT DO NOTHING
+WITH joined AS (
+    INSERT INTO audiences_uploadmembership AS m (upload_id, contact_id, workspace_id, personalization)
+    SELECT %s, contact_id, %s, said FROM unnest(%s::bigint[], %s::jsonb[]) one (contact_id, said)
+    ON CONFLICT (upload_id, contact_id) DO UPDATE SET personalization = excluded.personalization
+    WHERE m.personalization IS DISTINCT FROM excluded.personalization
+    RETURNING xmax = 0 AS is_new
+)
+SELECT count(*) FROM joined WHERE is_new
 """
 
 _LIFT = """

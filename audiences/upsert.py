@@ -11,7 +11,8 @@ from audiences.bad_value import BadValue
 from audiences.contact_rows import ContactRow, parse_row
 from audiences.people import People, Person, Verdict
 from audiences.people_reading import lock_names, read_people
-from audiences.people_writing import write_memberships, write_people
+from audiences.people_writing import Joining, join_lists, join_upload, write_people
+from audiences.personalization import FIELD, split_personalization
 from workspaces.models import App
 
 MAX_ROWS = 10_000
@@ -33,11 +34,17 @@ class Rejection:
 
 @dataclass(slots=True)
 class UpsertReport:
-    """Every row is counted once. `contact_ids` is aligned with the rows: None where one was refused."""
+    """Every row is counted once. `contact_ids` is aligned with the rows: None where one was refused.
+
+    `duplicates` are the rows about somebody who was in the upload already; `personalized` tells whether any of the
+    rows had personalization.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    duplicates: int = 0
+    personalized: bool = False
     contact_ids: list[int | None] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
@@ -57,21 +64,24 @@ def upsert_contacts(
 
     A row names its person by external_id, else by email, phone or device token. Rows that name the same person
     are applied in order. `list_ids` and `upload_id` must belong to the workspace. With an empty `field_prefix`
-    the field of a rejection is relative to its row.
+    the field of a rejection is relative to its row. A row of an upload may have `personalization`: of several rows
+    about a person the last one's counts.
     """
-    parsed, rejected = _parse(workspace_id, rows, field_prefix)
+    parsed = _parse(workspace_id, rows, field_prefix, personalized=upload_id is not None)
     for left in reversed(range(_TRIES)):
         people = People(temporary=temporary, create_missing=create_missing, attributes_mode=attributes_mode)
         try:
             with transaction.atomic():
-                lock_names(workspace_id, parsed)
-                read_people(workspace_id, parsed, people)
-                report, persons = _apply(people, parsed, len(rows), field_prefix)
+                lock_names(workspace_id, parsed.rows)
+                read_people(workspace_id, parsed.rows, people)
+                report, persons = _apply(people, parsed.rows, len(rows), field_prefix)
                 write_people(workspace_id, people)
                 report.contact_ids = [person.id if person else None for person in persons]
-                named = {person.id for person in persons if person is not None and person.id is not None}
-                write_memberships(workspace_id=workspace_id, contact_ids=named, list_ids=list_ids, upload_id=upload_id)
-            report.rejected = sorted([*rejected, *report.rejected], key=lambda one: one.index)
+                joining = _joining(people, persons)
+                join_lists(workspace_id=workspace_id, list_ids=list_ids, joining=joining)
+                if upload_id is not None:
+                    _join_upload(workspace_id, upload_id, joining, parsed, report)
+            report.rejected = sorted([*parsed.rejected, *report.rejected], key=lambda one: one.index)
             return report
         except (IntegrityError, OperationalError) as error:
             # Somebody made the same contact, or locked an address, by another way than an upsert.
@@ -80,15 +90,44 @@ def upsert_contacts(
     raise AssertionError("unreachable")
 
 
-def _parse(workspace_id: int, rows: Sequence[Any], prefix: str) -> tuple[list[ContactRow], list[Rejection]]:
+@dataclass(slots=True)
+class _Parsed:
+    """`personalization` is JSON by the index of its row."""
+
+    rows: list[ContactRow] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    personalization: dict[int, str] = field(default_factory=dict)
+
+
+def _parse(workspace_id: int, rows: Sequence[Any], prefix: str, *, personalized: bool) -> _Parsed:
     apps: Mapping[str, int] = dict(App.objects.filter(workspace_id=workspace_id).values_list("app_id", "pk"))
-    parsed, rejected = [], []
+    parsed = _Parsed()
     for index, row in enumerate(rows):
         try:
-            parsed.append(parse_row(index, row, apps))
+            if personalized and isinstance(row, dict) and FIELD in row:
+                row, said = split_personalization(row)
+                if said is not None:
+                    parsed.personalization[index] = said
+            parsed.rows.append(parse_row(index, row, apps))
         except BadValue as error:
-            rejected.append(_rejection(index, error, prefix))
-    return parsed, rejected
+            parsed.rejected.append(_rejection(index, error, prefix))
+    return parsed
+
+
+def _joining(people: People, persons: Sequence[Person | None]) -> Joining:
+    """Whom the rows were about: those made just now are no members of anything yet."""
+    named = {person.id for person in persons if person is not None and person.id is not None}
+    new = sorted(person.id for person in people.created if person.id is not None)
+    return Joining(new, sorted(named.difference(new)))
+
+
+def _join_upload(workspace_id: int, upload_id: int, joining: Joining, parsed: _Parsed, report: UpsertReport) -> None:
+    said: dict[int, str | None] = {}
+    if parsed.personalization:
+        said = {pk: parsed.personalization.get(i) for i, pk in enumerate(report.contact_ids) if pk is not None}
+    joined = join_upload(workspace_id=workspace_id, upload_id=upload_id, joining=joining, personalization=said)
+    report.duplicates = report.created + report.updated + report.unchanged - joined
+    report.personalized = any(said.values())
 
 
 def _apply(
