@@ -1,4 +1,4 @@
-"""Executions, frequency caps and quiet hours in the admin. Executions are made by launching, and moved by their buttons alone."""
+"""Executions, caps and quiet hours in the admin. Executions are made by launching, and moved by their buttons alone."""
 
 from typing import Any
 

@@ -79,6 +79,9 @@ class Execution(Authored, FrozenLaunch):
     planning_began_at = models.DateTimeField(
         null=True, help_text="The now of its recipients' clocks: whose hour is past."
     )
+    cut_off_last = models.DateTimeField(
+        null=True, help_text="When cut_off_local is past on the last clocks of the world; known when planning begins."
+    )
     plan_token = models.UUIDField(null=True)
     plan_lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)

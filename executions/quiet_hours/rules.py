@@ -126,10 +126,13 @@ def _judge_anew(workspace_id: int) -> None:
     """Whoever waits for the end of quiet hours may go now, or only later: their next chunk says."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE executions_batch SET not_before = clock_timestamp() WHERE workspace_id = %s AND state = %s"
-            " AND reason = %s AND lease_token IS NULL AND not_before > clock_timestamp() AND execution_id IN ("
-            "SELECT id FROM executions_execution WHERE workspace_id = %s AND state IN ('running', 'paused', 'planning'))",
-            [workspace_id, BatchState.OPEN.value, SkipReason.QUIET_HOURS.value, workspace_id],
+            """
+            UPDATE executions_batch SET not_before = clock_timestamp()
+            WHERE state = %(open)s AND reason = %(quiet)s AND lease_token IS NULL AND not_before > clock_timestamp()
+                AND execution_id IN (SELECT id FROM executions_execution
+                    WHERE workspace_id = %(workspace)s AND state IN ('planning', 'running', 'paused'))
+            """,
+            {"open": BatchState.OPEN.value, "quiet": SkipReason.QUIET_HOURS.value, "workspace": workspace_id},
         )
 
 
