@@ -28,11 +28,18 @@ def wall_of(instant: datetime, zone: tzinfo) -> datetime:
 
 def zone_named(name: str) -> ZoneInfo | None:
     """None for a name that the time zone database does not have."""
-    return ZoneInfo(name) if name in zone_names() else None
+    return _zone(name) if name in zone_names() else None
 
 
-def zone_or(name: str, other: ZoneInfo) -> ZoneInfo:
-    return zone_named(name) or other
+@cache
+def _zone(name: str) -> ZoneInfo:
+    """Kept: a plan asks for all of them, and each is a file."""
+    return ZoneInfo(name)
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """For names that were stored when the database of zones had them."""
+    return zone_named(name) or ZoneInfo("UTC")
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 if TYPE_CHECKING:
-    _Field = models.Field[datetime | None, datetime | None]
+    _Field = models.Field[Any, Any]
 else:
     _Field = models.Field
 

@@ -240,7 +240,7 @@ CELERY_TASK_DEFAULT_QUEUE = "volley"
 # Taken in this order: the sweep never stands in line behind the lanes that it looks after, nor transactional messages
 # behind bulk. A worker takes from all of them.
 CELERY_TASK_QUEUES = [Queue("volley.sweep"), Queue("volley.transactional"), Queue("volley")]
-CELERY_TASK_ROUTES = {"executions.sweep": {"queue": "volley.sweep"}}
+CELERY_TASK_ROUTES = {name: {"queue": "volley.sweep"} for name in ("executions.sweep", "executions.make_runs")}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -273,6 +273,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "executions.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "runs": {"task": "executions.make_runs", "schedule": 5.0, "options": {"expires": 10}},
     "uploads": {"task": "audiences.sweep_uploads", "schedule": 5.0, "options": {"expires": 10}},
     "partitions": {"task": "executions.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "events": {"task": "audiences.tend_events", "schedule": 3600.0, "options": {"expires": 600}},

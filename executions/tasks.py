@@ -6,7 +6,8 @@ from executions.delivery import draining, lanes, partitions, planning, sweeping
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.lanes import Turn
 from executions.delivery.planning import Planned
-from executions.enqueue import enqueue_lane, enqueue_plan
+from executions.enqueue import enqueue_lane, enqueue_next, enqueue_plan
+from executions.scheduling.runs import make_due_runs
 
 
 @shared_task(name="executions.plan")
@@ -34,6 +35,12 @@ def sweep() -> None:
         enqueue_plan(execution_id)
     for turn in found.turns:
         enqueue_lane(*turn)
+
+
+@shared_task(name="executions.make_runs")
+def make_runs() -> None:
+    for execution in make_due_runs():
+        enqueue_next(execution.pk, execution.state)
 
 
 @shared_task(name="executions.make_partitions")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -22,9 +22,7 @@ from providers.models import Kind, Provider, Sender
 from providers.selectors import default_sender, provider_for
 from templates_registry.liquid import has_unsubscribe_link
 
-FURTHEST = timedelta(days=366)
 FASTEST_PER_MINUTE = 100_000_000
-CLOCK_SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +50,17 @@ def gather(campaign_id: int) -> Ready:
     )
 
 
-def launch_errors(ready: Ready, request: LaunchRequest, audience: AudienceDefinition) -> list[FieldError]:
-    """Everything that is wrong at once, inline contacts apart: those are judged by the upsert."""
+def launch_errors(
+    ready: Ready, request: LaunchRequest, audience: AudienceDefinition, *, may_be_empty: bool = False
+) -> list[FieldError]:
+    """Everything that is wrong at once; but for inline contacts, which the upsert judges, and for its moments."""
     return [
         *request.errors,
         *content_errors(ready),
         *route_errors(ready),
         *audience.errors,
-        *_audience_errors(ready.campaign.workspace_id, audience),
+        *_audience_errors(ready.campaign.workspace_id, audience, may_be_empty=may_be_empty),
         *personalization_errors(request.personalization, field="personalization"),
-        *_schedule_errors(request.scheduled_for),
         *rate_errors(request.rate_per_minute),
     ]
 
@@ -117,9 +116,9 @@ def source_errors(workspace_id: int, audience: AudienceDefinition) -> list[Field
     ]
 
 
-def _audience_errors(workspace_id: int, audience: AudienceDefinition) -> list[FieldError]:
+def _audience_errors(workspace_id: int, audience: AudienceDefinition, *, may_be_empty: bool) -> list[FieldError]:
     errors = source_errors(workspace_id, audience)
-    if errors or audience.errors or audience.contacts is not None:
+    if errors or audience.errors or audience.contacts is not None or may_be_empty:
         return errors
     return [] if has_people(workspace_id=workspace_id, audience=audience.stored) else [audience_empty()]
 
@@ -171,20 +170,6 @@ def has_people(*, workspace_id: int, audience: dict[str, Any], execution_id: int
 def audience_empty() -> FieldError:
     message = "There is nobody in the audience."
     return FieldError("audience", "audience_empty", message, hint="Name a source that has contacts in it.")
-
-
-def _schedule_errors(scheduled_for: datetime | None) -> list[FieldError]:
-    if scheduled_for is None:
-        return []
-    now = database_time()
-    shown = scheduled_for.isoformat()
-    if scheduled_for < now - CLOCK_SKEW:
-        message = f"The time is past: it is {now:%Y-%m-%dT%H:%M:%SZ}."
-        return [FieldError("scheduled_for", "in_the_past", message, shown, hint="Leave it out to send at once.")]
-    if scheduled_for > now + FURTHEST:
-        limit = f"{FURTHEST.days} days"
-        return [FieldError("scheduled_for", "too_far", f"The time is at most {limit} ahead.", shown, limit)]
-    return []
 
 
 def rate_errors(rate_per_minute: int | None) -> list[FieldError]:

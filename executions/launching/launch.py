@@ -15,6 +15,7 @@ from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
 from executions.launching.checks import Ready, audience_empty, database_time, gather, has_people, launch_errors
 from executions.launching.inline_audience import InlineReport, store, take_in
+from executions.launching.moments import Moments, read_moments
 from executions.launching.request import LaunchRequest
 from executions.launching.segment_rules import with_rules
 from executions.models import Execution
@@ -22,6 +23,7 @@ from executions.states import State
 from workspaces.audit import record
 
 NOTHING_LAUNCHED = "Nothing was launched."
+EMPTY = "audience_empty"
 _ONCE = "execution_once_where_asked"
 
 
@@ -55,22 +57,43 @@ def record_launch(execution: Execution, actor: Actor) -> None:
             "audience": execution.audience,
             "frequency_capping": execution.frequency_capping,
             "rate_per_minute": execution.rate_per_minute,
+            **({"schedule_id": execution.schedule_id} if execution.schedule_id else {}),
         },
     )
 
 
-def freeze(*, campaign: Campaign, request: LaunchRequest, actor: Actor, once: bool | None = None) -> Launched:
+@dataclass(frozen=True, slots=True)
+class RunOf:
+    """Of a schedule; `wall` is the run's time as the clocks of its zone show it."""
+
+    schedule_id: int
+    wall: datetime
+
+
+def freeze(
+    *,
+    campaign: Campaign,
+    request: LaunchRequest,
+    actor: Actor,
+    once: bool | None = None,
+    run_of: RunOf | None = None,
+) -> Launched:
     """Writes the execution and its inline audience; belongs inside a transaction, which a dry run rolls back.
 
-    `once` given overrules the campaign's: a dry run is no second execution.
+    `once` given overrules the campaign's: a dry run is no second execution. A run of a schedule may have nobody in
+    its audience, and may be late.
     """
     ready = gather(campaign.pk)
     audience = with_rules(ready.campaign.workspace_id, read_audience(request.audience))
-    errors = launch_errors(ready, request, audience)
+    moments = read_moments(
+        workspace=ready.campaign.workspace, request=request, now=database_time(), late=run_of is not None
+    )
+    errors = [*launch_errors(ready, request, audience, may_be_empty=run_of is not None), *moments.errors]
     report = take_in(workspace_id=ready.campaign.workspace_id, audience=audience)
     errors.extend(_inline_errors(audience, report, strict=request.strict))
     refuse(errors)
-    execution = _create(ready, request, audience, report, actor, once=ready.campaign.once if once is None else once)
+    once = ready.campaign.once if once is None else once
+    execution = _create(ready, request, audience, report, moments, actor, once=once, run_of=run_of)
     if audience.contacts is not None:
         store(execution_id=execution.pk, report=report)
         if not has_people(workspace_id=execution.workspace_id, audience=audience.stored, execution_id=execution.pk):
@@ -83,8 +106,8 @@ def refuse(errors: list[FieldError]) -> None:
     if not errors:
         return
     invalid = Invalid(errors, detail=NOTHING_LAUNCHED)
-    if {error.code for error in errors} == {"audience_empty"}:
-        invalid.code = "audience_empty"
+    if {error.code for error in errors} == {EMPTY}:
+        invalid.code = EMPTY
     raise invalid
 
 
@@ -101,14 +124,17 @@ def _create(
     request: LaunchRequest,
     audience: AudienceDefinition,
     report: InlineReport,
+    moments: Moments,
     actor: Actor,
     *,
     once: bool,
+    run_of: RunOf | None,
 ) -> Execution:
     campaign = ready.campaign
     template = campaign.template
     if template is None or template.published is None or ready.provider is None:
         raise AssertionError("launch_errors lets nothing through that lacks these")
+    columns = moments.columns(campaign.workspace)
     execution = Execution(
         workspace_id=campaign.workspace_id,
         campaign=campaign,
@@ -127,12 +153,14 @@ def _create(
         campaign_personalization=campaign.personalization,
         personalization=request.personalization,
         once=once,
-        scheduled_for=request.scheduled_for,
+        schedule_id=run_of.schedule_id if run_of else None,
+        schedule_run=run_of.wall if run_of else None,
         rate_per_minute=request.rate_per_minute,
         rejected=report.rejected,
         accepted_count=report.accepted,
         duplicate_count=report.duplicates,
-        state=first_state(campaign, request.scheduled_for),
+        state=first_state(campaign, columns["scheduled_for"]),
+        **columns,
         **authored_by(actor),
     )
     _insert(execution)
