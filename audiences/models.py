@@ -6,6 +6,10 @@ from django.db.models.functions import Now
 from audiences.events.models import AnonymousIdentity as AnonymousIdentity
 from audiences.events.models import Event as Event
 from audiences.events.models import EventSource as EventSource
+from audiences.rights.models import ConsentChange as ConsentChange
+from audiences.rights.models import ErasedValue as ErasedValue
+from audiences.rights.models import Erasure as Erasure
+from audiences.rights.models import ErasureKey as ErasureKey
 from common.authorship import Authored
 from common.channels import APP_TYPES, Type
 from workspaces.models import App, Workspace

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from audiences.attributes import Attributes, merged, packed
 from audiences.bad_value import BadValue
 from audiences.contact_rows import AddressKey, AddressRow, ContactRow
+from audiences.rights.said import Said
 from common.channels import APP_TYPES
 
 SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"
@@ -48,6 +50,14 @@ class KnownAddress:
     changed: bool = False
 
 
+class SaidAnew(NamedTuple):
+    """A consent that was known, and is now said otherwise, or proven otherwise."""
+
+    address: KnownAddress
+    before: Said
+    after: Said
+
+
 @dataclass(slots=True)
 class People:
     """Everyone a call names, by what names them; afterwards, what has to be written."""
@@ -62,6 +72,7 @@ class People:
     created: list[Person] = field(default_factory=list)
     added: list[KnownAddress] = field(default_factory=list)
     resubscribed: set[AddressKey] = field(default_factory=set)
+    said_anew: "list[SaidAnew]" = field(default_factory=list)
 
     def changed_addresses(self) -> list[KnownAddress]:
         everyone = (*self.existing, *self.created)
@@ -184,9 +195,11 @@ class People:
             source, at = row.consent_source, row.consent_at
             if row.consent == SUBSCRIBED:
                 self.resubscribed.add(known.key)
-        if (row.consent, source, at) == (known.consent, known.consent_source, known.consent_at):
+        before, after = Said(known.consent, known.consent_source, known.consent_at), Said(row.consent, source, at)
+        if before == after:
             return False
-        known.consent, known.consent_source, known.consent_at = row.consent, source, at
+        self.said_anew.append(SaidAnew(known, before, after))
+        known.consent, known.consent_source, known.consent_at = after
         return True
 
 

@@ -7,15 +7,27 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from audiences.people import KnownAddress, People, Person
+from audiences.rights.consent_history import Changed, write_changes
+from audiences.rights.erased import hold_back
+from audiences.rights.models import Way
+from audiences.rights.said import Said
 
 
-def write_people(workspace_id: int, people: People) -> None:
-    """Gives new people their ids."""
+def write_people(workspace_id: int, people: People, way: Way) -> None:
+    """Gives new people their ids. Under the shared lock of `audiences.rights.erased`."""
     _insert_contacts(workspace_id, people.created)
     _update_contacts([one for one in people.existing if one.changed])
     _insert_addresses(workspace_id, people.added)
     _update_addresses(people.changed_addresses())
     _lift_unsubscriptions(workspace_id, people)
+    write_changes(workspace_id=workspace_id, changes=[_changed(*one) for one in people.said_anew], way=way)
+    if people.added:
+        hold_back(workspace_id, ((one.key[0], one.key[2]) for one in people.added))
+
+
+def _changed(address: KnownAddress, before: Said, after: Said) -> Changed:
+    contact_id = address.owner.id if address.owner else None
+    return Changed(contact_id or 0, address.key[0], address.key[2], before, after)
 
 
 class Joining(NamedTuple):

@@ -13,6 +13,8 @@ from audiences.people import People, Person, Verdict
 from audiences.people_reading import lock_names, read_people
 from audiences.people_writing import Joining, join_lists, join_upload, write_people
 from audiences.personalization import FIELD, split_personalization
+from audiences.rights.erased import share_lock
+from audiences.rights.models import Way
 from workspaces.models import App
 
 MAX_ROWS = 10_000
@@ -59,23 +61,25 @@ def upsert_contacts(
     temporary: bool = False,
     create_missing: bool = True,
     field_prefix: str = "contacts",
+    way: Way = Way.API,
 ) -> UpsertReport:
     """Creates and updates contacts in one transaction; a row that can't be used is reported and harms no other.
 
     A row names its person by external_id, else by email, phone or device token. Rows that name the same person
     are applied in order. `list_ids` and `upload_id` must belong to the workspace. With an empty `field_prefix`
     the field of a rejection is relative to its row. A row of an upload may have `personalization`: of several rows
-    about a person the last one's counts.
+    about a person the last one's counts. `way` is kept with consents that change.
     """
     parsed = _parse(workspace_id, rows, field_prefix, personalized=upload_id is not None)
     for left in reversed(range(_TRIES)):
         people = People(temporary=temporary, create_missing=create_missing, attributes_mode=attributes_mode)
         try:
             with transaction.atomic():
+                share_lock(workspace_id)
                 lock_names(workspace_id, parsed.rows)
                 read_people(workspace_id, parsed.rows, people)
                 report, persons = _apply(people, parsed.rows, len(rows), field_prefix)
-                write_people(workspace_id, people)
+                write_people(workspace_id, people, way)
                 report.contact_ids = [person.id if person else None for person in persons]
                 joining = _joining(people, persons)
                 join_lists(workspace_id=workspace_id, list_ids=list_ids, joining=joining)

@@ -1,0 +1,101 @@
+"""Takes a person out of what executions keep. Ledger rows stay: they hold ids, and the sum of an execution's outcomes
+is its size for ever. What is taken out of them is words that name the person: a provider's answer often does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from common.channels import Type
+from executions.models import Execution, FrequencyUse
+from executions.rights.ledger import DELIVERIES, RECEIPTS, RECIPIENT_DATA, read_ledger
+from providers.models import SandboxMessage
+from workspaces.models import AuditEntry
+
+ERASED = "(erased)"
+_AUDITED = ("contact", "suppression")
+
+
+def scrub(*, workspace_id: int, contact_ids: Sequence[int], values: Sequence[str]) -> None:
+    """`values` are the external ids and addresses that texts are searched for, in any case of letters."""
+    sought = [value.lower() for value in values]
+    _scrub_by_contact(workspace_id, contact_ids, sought)
+    _scrub_launches(workspace_id, sought)
+    SandboxMessage.objects.filter(workspace_id=workspace_id, address__in=list(values)).delete()
+    AuditEntry.objects.filter(object_type="contact", object_id__in=contact_ids, workspace_id=workspace_id).update(
+        object_name=ERASED
+    )
+    named = [*values, *(f"{type} {value}" for type in Type.values for value in values)]
+    AuditEntry.objects.filter(workspace_id=workspace_id, object_type__in=_AUDITED, object_name__in=named).update(
+        object_name=ERASED
+    )
+
+
+def scrub_late(*, workspace_id: int, contact_ids: Sequence[int]) -> None:
+    """What workers had in hand while the person was erased, and wrote down after. The values are gone by then, so
+    every answer of a provider goes."""
+    _scrub_by_contact(workspace_id, contact_ids, None)
+
+
+def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: Sequence[str] | None) -> None:
+    if not contact_ids:
+        return
+    whose: dict[str, Any] = {"workspace_id": workspace_id, "contact_ids": contact_ids}
+    told = [one for one in read_ledger(DELIVERIES, **whose) if _tells(one, sought)]
+    _write(_SCRUB_DELIVERY, [{**one, **_without(one, sought)} for one in told])
+    _write(_SCRUB_RECEIPT, [one for one in read_ledger(RECEIPTS, **whose) if one["data"] not in ({}, "{}")])
+    _write(_DELETE_RECIPIENT, list(read_ledger(RECIPIENT_DATA, **whose)))
+    FrequencyUse.objects.filter(workspace_id=workspace_id, contact_id__in=contact_ids).delete()
+
+
+_TEXTS = ("detail", "provider_response")
+
+
+def _tells(row: dict[str, Any], sought: Sequence[str] | None) -> bool:
+    return any(_names(row[name], name, sought) for name in _TEXTS)
+
+
+def _without(row: dict[str, Any], sought: Sequence[str] | None) -> dict[str, str | None]:
+    return {name: ERASED if _names(row[name], name, sought) else row[name] for name in _TEXTS}
+
+
+def _names(text: str | None, column: str, sought: Sequence[str] | None) -> bool:
+    if not text or text == ERASED:
+        return False
+    if sought is None:
+        return column == "provider_response" or "@" in text
+    return any(value in text.lower() for value in sought)
+
+
+def _scrub_launches(workspace_id: int, sought: Sequence[str]) -> None:
+    """Recipients refused at a launch are kept with what was said of them."""
+    launches = Execution.objects.filter(workspace_id=workspace_id).exclude(rejected=[])
+    for execution_id, rejected in launches.values_list("pk", "rejected").order_by("pk").iterator():
+        text = orjson.dumps(rejected, option=orjson.OPT_NON_STR_KEYS).decode().lower()
+        if any(value in text for value in sought):
+            kept = [_refusal_without(one, sought) for one in rejected]
+            Execution.objects.filter(pk=execution_id).update(rejected=kept)
+
+
+def _refusal_without(refusal: dict[str, Any], sought: Sequence[str]) -> dict[str, Any]:
+    named = any(value in str(refusal.get("message", "")).lower() for value in sought)
+    return {**refusal, "message": ERASED} if named else refusal
+
+
+def _write(sql: str, rows: Sequence[dict[str, Any]]) -> None:
+    """A statement for each row, by key: of one person there are few, and only so is one partition read."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+
+_SCRUB_DELIVERY = """
+UPDATE executions_delivery SET detail = %(detail)s, provider_response = %(provider_response)s
+WHERE launched_on = %(launched_on)s AND execution_id = %(execution_id)s AND contact_id = %(contact_id)s
+  AND address_id = %(address_id)s
+"""
+_SCRUB_RECEIPT = "UPDATE executions_receipt SET data = '{}' WHERE launched_on = %(launched_on)s AND id = %(id)s"
+_DELETE_RECIPIENT = """
+DELETE FROM executions_recipientdata WHERE execution_id = %(execution_id)s AND contact_id = %(contact_id)s
+"""
