@@ -85,7 +85,7 @@ async def caps_among(
             most,
             window,
             describe(maximum=most, type=cap_type, tag=tag, window_seconds=window),
-            tuple(kind_id for kind_id, *what in kinds if not _matches(cap_type, tag, *what)),
+            tuple(one for one, other, tagged in kinds if not _matches(cap_type, tag, other, tagged)),
         )
         for cap_id, cap_type, tag, most, window, _kinds in there
         if limited and _matches(cap_type, tag, type, tags)
