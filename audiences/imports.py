@@ -7,17 +7,16 @@ on behind the last committed chunk.
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
-from audiences.csv_columns import UnusableFile
 from audiences.file_records import Record, Source, open_source
+from audiences.files.errors import UnusableFile
 from audiences.models import Upload, UploadState
 from audiences.rejected_file import RefusedRecord, append_refused
 from audiences.upsert import Rejection, UpsertReport, upsert_contacts
@@ -26,6 +25,10 @@ CHUNK_ROWS = 5_000
 CHUNK_BYTES = 8 * 1024 * 1024
 LEASE = timedelta(seconds=60)
 SLICE_SECONDS = 5.0
+_RENEWAL_SECONDS = 10.0
+_SLOW_OPENING_SECONDS = 1.0
+_TIMES_THE_OPENING = 4
+_LATEST_SHARE = 0.3
 logger = logging.getLogger(__name__)
 
 
@@ -39,19 +42,11 @@ def import_upload(*, upload_id: int, seconds: float = SLICE_SECONDS) -> bool:
     if upload is None:
         return False
     try:
-        with upload.file.open("rb") as file:
-            source = open_source(
-                file.file,
-                format=upload.format,
-                mapping=upload.mapping,
-                position=upload.bytes_read,
-                line=upload.lines_read,
-            )
-            return _import_chunks(upload, source, time.monotonic() + seconds)
+        return _import_slice(upload, seconds)
     except LeaseLost:
         return False
     except UnusableFile as error:
-        _fail(upload, str(error))
+        _fail(upload, f"{error}{_reached(upload)}")
     except OSError as error:
         logger.exception("upload %s can't be read", upload_id)
         _fail(upload, f"The file can't be read: {error.strerror or error}.")
@@ -61,6 +56,45 @@ def import_upload(*, upload_id: int, seconds: float = SLICE_SECONDS) -> bool:
         _fail(upload, "An internal error stopped the import; the log of the worker tells more.")
         raise
     return False
+
+
+def _import_slice(upload: Upload, seconds: float) -> bool:
+    began = time.monotonic()
+    with upload.file.open("rb") as file:
+        source = open_source(
+            file.file,
+            format=upload.format,
+            compression=upload.compression,
+            encoding=upload.encoding,
+            mapping=upload.mapping,
+            position=upload.position,
+            line=upload.lines_read,
+            alive=_Lease(upload).renew,
+        )
+        opening = time.monotonic() - began
+        if opening > _SLOW_OPENING_SECONDS:
+            # What is compressed is inflated from its start: a slice must be worth that.
+            seconds = max(seconds, _TIMES_THE_OPENING * opening)
+        try:
+            return _import_chunks(upload, source, began + opening + seconds)
+        finally:
+            source.close()
+
+
+def _reached(upload: Upload) -> str:
+    lines = Upload.objects.values_list("lines_read", flat=True).get(pk=upload.pk)
+    return f" What is before line {lines + 1:,} is imported." if lines else ""
+
+
+class _Lease:
+    def __init__(self, upload: Upload) -> None:
+        self._upload, self._renewed = upload, time.monotonic()
+
+    def renew(self) -> None:
+        """Called often; asks the database seldom."""
+        if time.monotonic() - self._renewed >= _RENEWAL_SECONDS:
+            _move(self._upload, lease_until=Now() + LEASE)
+            self._renewed = time.monotonic()
 
 
 def due_uploads(limit: int = 20) -> list[int]:
@@ -74,16 +108,20 @@ def _claim(upload_id: int) -> Upload | None:
     token = uuid.uuid4()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     claimed = Upload.objects.filter(free, pk=upload_id, state__in=[UploadState.WAITING, UploadState.IMPORTING]).update(
-        state=UploadState.IMPORTING, lease_token=token, lease_until=Now() + LEASE
+        state=UploadState.IMPORTING,
+        lease_token=token,
+        lease_until=Now() + LEASE,
+        started_at=Coalesce("started_at", Now()),
     )
     return Upload.objects.get(pk=upload_id) if claimed else None
 
 
 def _import_chunks(upload: Upload, source: Source, until: float) -> bool:
-    records = source.records()
-    while chunk := _take(records, source):
-        _import_chunk(upload, source, chunk)
-        if time.monotonic() >= until:
+    began = time.monotonic()
+    for chunk in _chunks(source):
+        _import_chunk(upload, source, chunk, began)
+        began = time.monotonic()
+        if began >= until:
             _move(upload, lease_until=None, lease_token=None)
             return True
     _move(
@@ -97,31 +135,50 @@ def _import_chunks(upload: Upload, source: Source, until: float) -> bool:
     return False
 
 
-def _take(records: Iterable[Record], source: Source) -> list[Record]:
-    """The next chunk; fewer rows where they are large, as memory is what a chunk costs."""
+def _chunks(source: Source) -> Iterator[list[Record]]:
+    """Fewer rows where they are large, as memory is what a chunk costs. What precedes damage comes before its error."""
     chunk: list[Record] = []
-    begin = source.position
-    for record in islice(records, CHUNK_ROWS):
-        chunk.append(record)
-        if source.position - begin >= CHUNK_BYTES:
-            break
-    return chunk
+    begin = source.weight
+    try:
+        for record in source.records():
+            chunk.append(record)
+            if len(chunk) >= CHUNK_ROWS or source.weight - begin >= CHUNK_BYTES:
+                yield chunk
+                chunk, begin = [], source.weight
+    except UnusableFile:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
 
 
-def _import_chunk(upload: Upload, source: Source, chunk: Sequence[Record]) -> None:
+def _import_chunk(upload: Upload, source: Source, chunk: Sequence[Record], began: float) -> None:
     usable = [record for record in chunk if record.problem is None]
     with transaction.atomic():
-        report = upsert_contacts(
-            workspace_id=upload.workspace_id,
-            rows=[record.row for record in usable],
-            list_ids=[upload.list_id] if upload.list_id else (),
-            upload_id=upload.pk,
-            temporary=not upload.keep,
-            field_prefix="",
-        )
+        report = _write(upload, [record.row for record in usable])
         refused = _refused(source, chunk, usable, report.rejected)
-        _move(upload, **_progress(upload, source, chunk, report, refused))
-    upload.refresh_from_db(fields=["rejected_file", "rejected_bytes"])
+        columns = _progress(upload, source, chunk, report, refused)
+        columns["rate"] = upload.rate = _rate(upload.rate, len(chunk), time.monotonic() - began)
+        _move(upload, **columns)
+    upload.refresh_from_db(fields=["rejected_file", "rejected_bytes", "rejected_kept"])
+
+
+def _write(upload: Upload, rows: Sequence[Any]) -> UpsertReport:
+    return upsert_contacts(
+        workspace_id=upload.workspace_id,
+        rows=rows,
+        list_ids=[upload.list_id] if upload.list_id else (),
+        upload_id=upload.pk,
+        temporary=not upload.keep,
+        field_prefix="",
+    )
+
+
+def _rate(before: float, rows: int, seconds: float) -> float:
+    """Rows a second while it is worked on; the latest chunk counts for some of it, so that it moves smoothly."""
+    latest = rows / max(seconds, 0.001)
+    return latest if not before else before + _LATEST_SHARE * (latest - before)
 
 
 def _refused(
@@ -144,7 +201,8 @@ def _progress(
     upload: Upload, source: Source, chunk: Sequence[Record], report: UpsertReport, refused: Sequence[RefusedRecord]
 ) -> dict[str, Any]:
     columns: dict[str, Any] = {
-        "bytes_read": source.position,
+        "bytes_read": source.consumed,
+        "position": source.position,
         "lines_read": source.line,
         "rows_read": F("rows_read") + len(chunk),
         "created": F("created") + report.created,
@@ -157,7 +215,8 @@ def _progress(
     if report.personalized:
         columns["personalized"] = True
     if refused:
-        columns["rejected_file"], columns["rejected_bytes"] = append_refused(upload, source.header, refused)
+        appended = append_refused(upload, source.header, refused)
+        columns["rejected_file"], columns["rejected_bytes"], columns["rejected_kept"] = appended
     return columns
 
 

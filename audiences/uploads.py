@@ -1,15 +1,16 @@
 """What can be done to uploads: make one, out of a file that somebody sent."""
 
-from collections.abc import Mapping
-from typing import BinaryIO, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 
-from audiences.bad_value import shown
-from audiences.csv_columns import UnusableFile, is_target
+from audiences.bad_value import BadValue, shown
 from audiences.file_records import open_source
+from audiences.files.errors import UnusableFile
+from audiences.files.targets import HINT, parse_target
 from audiences.models import Upload
 from audiences.selectors import list_errors
 from common.authorship import Actor, authored_by
@@ -84,14 +85,19 @@ def _errors(
     if format is None:
         hint = "Send format=csv or format=ndjson, or a file name that ends in .csv or .ndjson."
         errors.append(FieldError("format", "required", "The format can't be told from the name.", hint=hint))
-    for column, target in mapping.items():
-        if not is_target(target):
-            message = f"The column {shown(column)} is mapped to {shown(target)}, which is no field of a contact."
-            hint = "external_id, email, phone, locale, timezone, attributes, attributes.<name>, push:<app_id> …"
-            errors.append(FieldError(f"mapping.{column}"[:200], "unknown_choice", message, target[:200], hint=hint))
+    errors += _mapping_errors(mapping)
     if list_id is not None:
         errors += list_errors(workspace_id=workspace_id, list_ids=[list_id], field="list_id")
     return errors
+
+
+def _mapping_errors(mapping: Mapping[str, Any]) -> Iterator[FieldError]:
+    for column, target in mapping.items():
+        try:
+            parse_target(target)
+        except BadValue as error:
+            message = f"The column {shown(column)}: {error.message}"
+            yield FieldError(f"mapping.{column}"[:200], error.code, message, str(target)[:200], hint=HINT)
 
 
 def _file_errors(file: "File[bytes]", format: str, mapping: Mapping[str, str]) -> list[FieldError]:
