@@ -1,9 +1,13 @@
 """What a person says about an address of theirs: unsubscribe, and subscribe again."""
 
-from django.db import transaction
-from django.db.models.functions import Now
+from datetime import datetime
+
+from django.db import connection, transaction
 
 from audiences.models import Address, Consent, Suppression
+from audiences.rights.consent_history import Changed, said_by, write_changes
+from audiences.rights.models import Way
+from audiences.rights.said import Said
 
 UNSUBSCRIBED = "unsubscribed"
 
@@ -23,12 +27,7 @@ def unsubscribe(*, address_id: int, contact_id: int, source: str) -> bool:
         value=address.value,
         defaults={"reason": UNSUBSCRIBED, "source": source},
     )
-    left = (
-        Address.objects.filter(pk=address_id)
-        .exclude(consent=Consent.UNSUBSCRIBED)
-        .update(consent=Consent.UNSUBSCRIBED, consent_source=source, consent_at=Now())
-    )
-    return bool(left) or suppressed
+    return _say(address, Consent.UNSUBSCRIBED, source) or suppressed
 
 
 @transaction.atomic
@@ -40,10 +39,27 @@ def resubscribe(*, address_id: int, contact_id: int, source: str) -> bool:
     lifted, _ = Suppression.objects.filter(
         workspace_id=address.workspace_id, type=address.type, value=address.value, reason=UNSUBSCRIBED
     ).delete()
-    back = Address.objects.filter(pk=address_id, consent=Consent.UNSUBSCRIBED).update(
-        consent=Consent.SUBSCRIBED, consent_source=source, consent_at=Now()
-    )
-    return bool(lifted or back)
+    return _say(address, Consent.SUBSCRIBED, source) or bool(lifted)
+
+
+def _say(address: Address, consent: Consent, source: str) -> bool:
+    """False where it was said before. The address is locked."""
+    if address.consent == consent:
+        return False
+    before, after = said_by(address), Said(consent.value, source, _now())
+    address.consent, address.consent_source, address.consent_at = after
+    address.save(update_fields=["consent", "consent_source", "consent_at"])
+    way = Way.PREFERENCES if source == Way.PREFERENCES else Way.LINK
+    changed = Changed(address.contact_id, address.type, address.value, before, after)
+    write_changes(workspace_id=address.workspace_id, changes=[changed], way=way)
+    return True
+
+
+def _now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        now: datetime = cursor.fetchone()[0]
+        return now
 
 
 def _locked(address_id: int, contact_id: int) -> Address | None:

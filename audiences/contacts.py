@@ -2,7 +2,16 @@
 
 from django.db import transaction
 
-from audiences.models import Address, AddressState, Contact, Event, ListMembership, UploadMembership
+from audiences.models import (
+    Address,
+    AddressState,
+    ConsentChange,
+    Contact,
+    Event,
+    ListMembership,
+    UploadMembership,
+)
+from audiences.rights.consent_history import keep_refusals
 from common.authorship import Actor
 from common.channels import Type
 from common.errors import NotFound
@@ -13,12 +22,14 @@ from workspaces import audit
 def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
     """Forgets a person, and what they did. Ledger rows stay and name an id that leads nowhere.
 
-    Suppressions stay, as they must. Raises `NotFound` outside the workspace.
+    Suppressions stay, as they must, and a refusal becomes one: whoever comes back with the next import has still
+    unsubscribed. `executions.rights.erasing` forgets more. Raises `NotFound` outside the workspace.
     """
     contact = Contact.objects.select_for_update().filter(pk=contact_id, workspace_id=workspace_id).first()
     if contact is None:
         raise NotFound("This workspace has no such contact.")
-    for owned in (Address, Event, ListMembership, UploadMembership):
+    keep_refusals(contact_ids=[contact_id])
+    for owned in (Address, ConsentChange, Event, ListMembership, UploadMembership):
         owned.objects.filter(contact_id=contact_id).delete()
     audit.record(
         workspace_id=workspace_id,

@@ -1,22 +1,22 @@
 """What can be done to suppressions: values that are never sent to, whoever has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
-from audiences.address_values import parse_address
-from audiences.bad_value import BadValue, clean_text, shown
+from audiences.bad_value import BadValue
 from audiences.models import Suppression
+from audiences.rights.erased import ERASED, forget, known, share_lock
+from audiences.suppression_rows import SuppressionRow, parse_suppression
 from audiences.upsert import Rejection
 from common.authorship import Actor
-from common.channels import Type, parse_type
 from common.errors import NotFound
 from workspaces import audit
 
 MAX_ROWS = 10_000
-FIELDS = frozenset({"type", "value", "reason", "source"})
 
 
 @dataclass(slots=True)
@@ -28,22 +28,37 @@ class SuppressionReport:
 
 @transaction.atomic
 def add_suppressions(*, workspace_id: int, rows: Sequence[Any], actor: Actor) -> SuppressionReport:
-    """Rows are objects of `type`, `value`, `reason` (default `manual`) and `source`. One that exists stays as it is."""
-    report = SuppressionReport()
-    found: dict[tuple[str, str], tuple[str, str]] = {}
-    for index, row in enumerate(rows):
-        try:
-            kind, value, reason, source = _parse(row)
-        except BadValue as error:
-            place = f"suppressions[{index}].{error.field}".rstrip(".")
-            report.rejected.append(Rejection(index, place, error.code, error.message))
-            continue
-        report.unchanged += (kind, value) in found
-        found.setdefault((kind, value), (reason, source))
-    report.created = _insert(workspace_id, found)
-    report.unchanged += len(found) - report.created
+    """Rows are objects of `type`, `value`, `reason` (default `manual`), `source` and `created_at` (default now).
+
+    One that exists stays as it is.
+    """
+    report = write_suppressions(workspace_id=workspace_id, rows=rows)
     if report.created:
         _record(workspace_id, actor, "suppressed", 0, f"{report.created} addresses")
+    return report
+
+
+def write_suppressions(
+    *, workspace_id: int, rows: Sequence[Any], field_prefix: str = "suppressions"
+) -> SuppressionReport:
+    """Inside a transaction. With an empty `field_prefix` the field of a rejection is relative to its row."""
+    report = SuppressionReport()
+    found: dict[tuple[str, str], SuppressionRow] = {}
+    now = timezone.now()
+    for index, row in enumerate(rows):
+        try:
+            parsed = parse_suppression(row, now=now)
+        except BadValue as error:
+            place = f"{field_prefix}[{index}]." if field_prefix else ""
+            report.rejected.append(Rejection(index, f"{place}{error.field}".rstrip("."), error.code, error.message))
+            continue
+        report.unchanged += parsed.key in found
+        found.setdefault(parsed.key, parsed)
+    share_lock(workspace_id)
+    # Somebody who was erased is not written down again; the hash holds them back.
+    hashed = known(workspace_id, found)
+    report.created = _insert(workspace_id, [row for key, row in found.items() if key not in hashed])
+    report.unchanged += len(found) - report.created
     return report
 
 
@@ -53,61 +68,28 @@ def remove_suppression(*, suppression_id: int, workspace_id: int, actor: Actor) 
     found = Suppression.objects.select_for_update().filter(pk=suppression_id, workspace_id=workspace_id).first()
     if found is None:
         raise NotFound("This workspace has no such suppression.")
+    if found.reason == ERASED:
+        forget(workspace_id, (found.type, found.value))
     _record(workspace_id, actor, "suppression removed", found.pk, str(found), reason=found.reason)
     found.delete()
 
 
-def _parse(row: object) -> tuple[str, str, str, str]:
-    if not isinstance(row, Mapping):
-        raise BadValue("wrong_type", "A suppression must be an object.")
-    for name in row:
-        if name not in FIELDS:
-            raise BadValue("unknown_field", f"A suppression has no field {shown(name)}.")
-    kind = _parse_type(row.get("type"))
-    try:
-        value = parse_address(kind, row.get("value"))
-    except BadValue as error:
-        error.field = "value"
-        raise
-    return kind, value, _text(row, "reason", 40) or "manual", _text(row, "source", 200)
-
-
-def _parse_type(value: object) -> str:
-    try:
-        return parse_type(clean_text(value, name="type", limit=20)).value
-    except BadValue as error:
-        error.field = "type"
-        raise
-    except ValueError:
-        raise BadValue(
-            "unknown_choice", f"{shown(value)} is no type; the types are {', '.join(Type.values)}.", field="type"
-        ) from None
-
-
-def _text(row: Mapping[str, Any], name: str, limit: int) -> str:
-    if row.get(name) is None:
-        return ""
-    try:
-        return clean_text(row[name], name=name, limit=limit).strip()
-    except BadValue as error:
-        error.field = name
-        raise
-
-
-def _insert(workspace_id: int, found: Mapping[tuple[str, str], tuple[str, str]]) -> int:
+def _insert(workspace_id: int, rows: Collection[SuppressionRow]) -> int:
     """How many were new. In the order of the unique key, so that two calls at once do not deadlock."""
-    rows = [(*key, *found[key]) for key in sorted(found)]
     if not rows:
         return 0
+    ordered = sorted(rows, key=lambda row: row.key)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [workspace_id, *(list(column) for column in zip(*rows, strict=True))])
+        cursor.execute(_INSERT, [workspace_id, *(list(column) for column in zip(*ordered, strict=True))])
         count: int = cursor.rowcount
     return count
 
 
 _INSERT = """
-INSERT INTO audiences_suppression (workspace_id, type, value, reason, source)
-SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+INSERT INTO audiences_suppression (workspace_id, type, value, reason, source, created_at)
+SELECT %s, type, value, reason, source, coalesce(created_at, now())
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+     AS one(type, value, reason, source, created_at)
 ON CONFLICT (workspace_id, type, value) DO NOTHING
 """
 

@@ -79,7 +79,7 @@ def upsert_contacts(
                 lock_names(workspace_id, parsed.rows)
                 read_people(workspace_id, parsed.rows, people)
                 report, persons = _apply(people, parsed.rows, len(rows), field_prefix)
-                write_people(workspace_id, people, way)
+                write_people(workspace_id, people, way if upload_id is None else Way.UPLOAD)
                 report.contact_ids = [person.id if person else None for person in persons]
                 joining = _joining(people, persons)
                 join_lists(workspace_id=workspace_id, list_ids=list_ids, joining=joining)

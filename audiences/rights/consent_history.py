@@ -30,6 +30,12 @@ def write_changes(*, workspace_id: int, changes: Sequence[Changed], way: Way) ->
         cursor.execute(_WRITE, [workspace_id, way.value, *map(list, zip(*rows, strict=True))])
 
 
+def keep_refusals(*, contact_ids: Sequence[int]) -> None:
+    """Before contacts are deleted: an address that unsubscribed would be subscribed again by coming in anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_REFUSALS, [list(contact_ids)])
+
+
 def changes_of(*, contact_id: int, workspace_id: int) -> QuerySet[ConsentChange]:
     """Newest first is by id."""
     return ConsentChange.objects.filter(workspace_id=workspace_id, contact_id=contact_id)
@@ -50,6 +56,13 @@ def change_on_wire(change: ConsentChange) -> dict[str, Any]:
     }
 
 
+_KEEP_REFUSALS = """
+INSERT INTO audiences_suppression (workspace_id, type, value, reason, source)
+SELECT DISTINCT ON (workspace_id, type, value) workspace_id, type, value, 'unsubscribed', consent_source
+FROM audiences_address WHERE contact_id = ANY(%s) AND consent = 'unsubscribed'
+ORDER BY workspace_id, type, value
+ON CONFLICT (workspace_id, type, value) DO NOTHING
+"""
 _WRITE = """
 INSERT INTO audiences_consentchange (workspace_id, way, contact_id, type, value, before, before_source, before_at,
                                      after, source, at)

@@ -7,6 +7,7 @@ import orjson
 from django.db import connection
 
 from audiences.audience_definition import AudienceDefinition
+from audiences.rights.models import Way
 from audiences.upsert import upsert_contacts
 from common.errors import FieldError
 from common.personalization import RECIPIENT_PERSONALIZATION_LIMIT, personalization_errors
@@ -50,6 +51,7 @@ def take_in(*, workspace_id: int, audience: AudienceDefinition) -> InlineReport:
         rows=[_row(contacts[place]) for place in places],
         create_missing=audience.create_missing,
         field_prefix="",
+        way=Way.LAUNCH,
     )
     rejected.extend({**one.as_wire(), "index": places[one.index]} for one in report.rejected)
     personalization: dict[int, dict[str, Any]] = {}

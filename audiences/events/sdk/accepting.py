@@ -13,7 +13,10 @@ from audiences.events.persons import PersonRow, resolve
 from audiences.events.recording import database_now, record
 from audiences.events.sdk import links
 from audiences.events.sdk.message import Arrival, Message, parse_message
-from audiences.events.sdk.person import Told, told_by
+from audiences.events.sdk.person import UNSUBSCRIBED, Told, told_by
+from audiences.rights.consent_history import Changed, write_changes
+from audiences.rights.models import Way
+from audiences.rights.said import Said
 from audiences.upsert import Rejection, upsert_contacts
 from workspaces.models import App
 
@@ -94,7 +97,7 @@ def _write_people(batch: _Batch) -> None:
     if not told and not new:
         return
     rows = [*(what.row for _, what in told), *({"external_id": one.user_id} for one in new)]
-    report = upsert_contacts(workspace_id=batch.app.workspace_id, rows=rows, field_prefix="")
+    report = upsert_contacts(workspace_id=batch.app.workspace_id, rows=rows, field_prefix="", way=Way.SDK)
     messages = [*(one for one, _ in told), *new]
     for refused in report.rejected:
         batch.refuse(messages[refused.index].index, BadValue(refused.code, refused.message, field="traits"))
@@ -132,7 +135,12 @@ def _unsubscribe(batch: _Batch, told: Sequence[tuple[Message, Told]]) -> None:
     if refusals:
         source = f"sdk {batch.app.app_id}"[:100]
         with connection.cursor() as cursor:
-            cursor.execute(_UNSUBSCRIBE, [source, *map(list, zip(*refusals, strict=True))])
+            cursor.execute(_UNSUBSCRIBE, [*map(list, zip(*refusals, strict=True)), source])
+            changes = [
+                Changed(contact_id, kind, value, Said(*before), Said(UNSUBSCRIBED, source, at))
+                for contact_id, kind, value, *before, at in cursor.fetchall()
+            ]
+        write_changes(workspace_id=batch.app.workspace_id, changes=changes, way=Way.SDK)
 
 
 def _name_the_rest(batch: _Batch) -> None:
@@ -160,10 +168,17 @@ def _name_the_anonymous(batch: _Batch) -> None:
 
 
 _UNSUBSCRIBE = """
-UPDATE audiences_address a SET consent = 'unsubscribed', consent_source = %s, consent_at = one.at
-FROM (
-    SELECT contact_id, type, max(at) AS at
-    FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS given(contact_id, type, at) GROUP BY contact_id, type
-) one
-WHERE a.contact_id = one.contact_id AND a.type = one.type AND a.consent <> 'unsubscribed'
+WITH before AS (
+    SELECT a.id, a.consent, a.consent_source, a.consent_at, one.at
+    FROM (
+        SELECT contact_id, type, max(at) AS at
+        FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS given(contact_id, type, at)
+        GROUP BY contact_id, type
+    ) one
+    JOIN audiences_address a ON a.contact_id = one.contact_id AND a.type = one.type AND a.consent <> 'unsubscribed'
+    ORDER BY a.id FOR NO KEY UPDATE OF a
+)
+UPDATE audiences_address a SET consent = 'unsubscribed', consent_source = %s, consent_at = before.at
+FROM before WHERE a.id = before.id
+RETURNING a.contact_id, a.type, a.value, before.consent, before.consent_source, before.consent_at, a.consent_at
 """
