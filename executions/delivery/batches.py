@@ -9,10 +9,16 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.sql import SQL, Literal
 
 from executions.delivery.leases import lease_end
-from executions.states import BatchState, State
+from executions.states import BatchState
 
 BATCH_SIZE = 5_000
 ROUNDING_SECONDS = 60
+
+
+# Of an execution `e`: whoever is left gets a row, and nobody is sent to any more.
+ENDS = SQL(
+    "(e.state = 'cancelling' OR (e.state = 'running' AND least(e.cut_off_at, e.cut_off_last) <= clock_timestamp()))"
+)
 
 
 class Claim(NamedTuple):
@@ -40,7 +46,8 @@ class Waiting(NamedTuple):
 
 
 async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal: str) -> Claim | None:
-    """One due batch that nobody holds; a cancelled execution's are due at once, the ones set aside too."""
+    """One due batch that nobody holds. Those of an execution that ends, as it was cancelled or its cut-off is past, are
+    due at once, the ones set aside too."""
     token = uuid4()
     cursor = await connection.execute(
         SQL("""
@@ -50,7 +57,7 @@ async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal
             SELECT n.id FROM executions_batch n
             WHERE n.execution_id = {execution} AND n.state <> {closed} AND n.lease_token IS NULL
                 AND ((n.state = {open} AND n.not_before <= clock_timestamp())
-                    OR (SELECT state FROM executions_execution WHERE id = {execution}) = {cancelling})
+                    OR (SELECT {ends} FROM executions_execution e WHERE e.id = {execution}))
             ORDER BY n.id LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
             b.reason
@@ -61,7 +68,7 @@ async def claim_batch(connection: AsyncConnection, execution_id: int, *, journal
             execution=Literal(execution_id),
             open=Literal(BatchState.OPEN.value),
             closed=Literal(BatchState.CLOSED.value),
-            cancelling=Literal(State.CANCELLING.value),
+            ends=ENDS,
         )
     )
     row = await cursor.fetchone()

@@ -18,6 +18,7 @@ from campaigns.models import OnCap
 from executions.caps import reservation
 from executions.caps.reservation import CapRow, Caps
 from executions.delivery.batches import Claim, park
+from executions.delivery.clocks import Clocks, Said
 from executions.delivery.fates import Fate, parked, render_error, skipped
 from executions.delivery.leases import LET_GO_IF_SILENT
 from executions.delivery.prepared import Prepared, Recording
@@ -31,6 +32,8 @@ from templates_registry.liquid import MissingVariable, TemplateError
 # Rendering shares the loop with the sockets: it pauses after this many messages.
 RENDERED_AT_ONCE = 50
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+# Answered in the place of a state by an execution that runs, and whose cut-off is past for everybody.
+CUT_OFF = "cut_off"
 
 
 class LeaseLost(Exception):
@@ -38,7 +41,10 @@ class LeaseLost(Exception):
 
 
 class Locked(NamedTuple):
-    """The batch's row and its execution's state, under lock. `clock` is in microseconds since 2000, at `now`."""
+    """The batch's row and its execution's state, under lock. `clock` is in microseconds since 2000, at `now`.
+
+    `left`: seconds until the cut-off is past for everybody, None where there is none.
+    """
 
     position: int
     marked_to: int
@@ -46,6 +52,11 @@ class Locked(NamedTuple):
     state: str
     clock: int
     now: float
+    left: float | None
+
+    @property
+    def over(self) -> bool:
+        return self.left is not None and self.left <= 0
 
 
 class Marked(NamedTuple):
@@ -67,7 +78,7 @@ async def turn_chunk(
     leave: bool = False,
     recovering: bool = False,
 ) -> str:
-    """Records what is settled, marks up to `want` more if the execution still runs; answers its state.
+    """Records what is settled, marks up to `want` more if the execution still runs; answers its state, or `CUT_OFF`.
 
     With `leave`, everything settled is recorded, what is not begun is handed back, and the batch is released.
     Only for a `Prepared` anything is marked: to record what became of messages needs no content.
@@ -106,7 +117,8 @@ async def _turn_chunk(
         await write_recorded(cursor, recording, window, made, recorded_at=locked.clock, staged=staged)
         marked = _nothing(window, locked, leave=leave, stop=made.stop)
         caps = await _caps(cursor, recording, caps_there, needed=bool(made.freed) or want > 0)
-        if locked.state == State.RUNNING and want and not leave and isinstance(recording, Prepared):
+        running = locked.state == State.RUNNING and not locked.over
+        if running and want and not leave and isinstance(recording, Prepared):
             # After a commit whose answer was lost, more is marked than we know of: it was not begun.
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
             marked = await _read_next(cursor, recording, window, stop, locked.clock)
@@ -121,7 +133,9 @@ async def _turn_chunk(
         raise
     window.forget(made.stop)
     _take_over(window, marked)
-    return locked.state
+    if locked.left is not None:
+        window.ends = locked.now + locked.left
+    return CUT_OFF if locked.over and locked.state == State.RUNNING else locked.state
 
 
 async def _begin(cursor: AsyncCursor, recording: Recording, claim: Claim) -> tuple[Locked, Sequence[CapRow]]:
@@ -139,7 +153,8 @@ async def _begin(cursor: AsyncCursor, recording: Recording, claim: Claim) -> tup
 _BEGIN = SQL(f"BEGIN; {LET_GO_IF_SILENT}; {NESTED_LOOPS}")
 _LOCK = SQL("""
     SELECT b.position, b.marked_to, b.reasons, e.state,
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 946684800000000,
+        extract(epoch FROM least(e.cut_off_at, e.cut_off_last) - clock_timestamp())::float
     FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id
     WHERE b.id = {id} AND b.lease_token = {token} FOR UPDATE OF b
 """)
@@ -155,8 +170,8 @@ async def lock_batch(cursor: AsyncCursor, claim: Claim) -> Locked:
 def _locked(row: Any, claim: Claim) -> Locked:
     if row is None:
         raise LeaseLost(f"batch {claim.id}")
-    position, marked_to, reasons, state, clock = row
-    return Locked(position, marked_to, reasons, state, clock, asyncio.get_running_loop().time())
+    position, marked_to, reasons, state, clock, left = row
+    return Locked(position, marked_to, reasons, state, clock, asyncio.get_running_loop().time(), left)
 
 
 def _hand_back(window: Window) -> None:
@@ -233,11 +248,18 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
     """Consent, suppression and existence as they are now; rendering comes before reserving."""
     marked = Marked(stop, {}, {}, [], set())
     start = window.marked_to
-    at = (_EPOCH + timedelta(microseconds=clock)).replace(microsecond=0)
-    found = await prepared.roster.read(cursor, batch_id=window.claim.id, start=start, stop=stop)
+    now = _EPOCH + timedelta(microseconds=clock)
+    at, attempts, clocks = now.replace(microsecond=0), window.claim.attempt, prepared.clocks
+    said = None if clocks is None else clocks.at(now)
+    found = await prepared.roster.read(
+        cursor, batch_id=window.claim.id, start=start, stop=stop, zones=clocks is not None
+    )
     for place, recipient in enumerate(found, start):
         marked.recipients[place] = (recipient.contact_id, recipient.address_id)
-        made = _message_or_fate(prepared, place, recipient, at, attempts=window.claim.attempt)
+        if clocks is None or said is None:
+            made = _message_or_fate(prepared, place, recipient, at, attempts=attempts)
+        else:
+            made = _by_clock(prepared, place, recipient, now, clocks, said[recipient.zone or ""], attempts=attempts)
         if isinstance(made, Message):
             marked.messages.append(made)
         else:
@@ -258,6 +280,21 @@ def _message_or_fate(
         return skipped(SkipReason.MISSING_VARIABLE, missing.name, attempts=attempts)
     except (TemplateError, ValueError) as error:
         return render_error(str(error), attempts=attempts)
+
+
+def _by_clock(
+    prepared: Prepared, place: int, recipient: Recipient, now: datetime, clocks: Clocks, said: Said, *, attempts: int
+) -> Message | Fate:
+    """What the recipient's own clock says comes before the caps. Nobody's message is rendered to be too late."""
+    if recipient.reason is None and said.ends is not None and said.ends <= now:
+        return skipped(SkipReason.CUT_OFF, attempts=attempts)
+    made = _message_or_fate(prepared, place, recipient, now.replace(microsecond=0), attempts=attempts)
+    if said.quiet is None or not isinstance(made, Message):
+        return made
+    if said.quiet.until is None:
+        return skipped(SkipReason.QUIET_HOURS, clocks.terms.rules[said.quiet.place], attempts=attempts)
+    wait = (said.quiet.until - now).total_seconds()
+    return parked(SkipReason.QUIET_HOURS.value, max(wait, 1.0), attempts=attempts)
 
 
 async def _settle_caps(

@@ -8,14 +8,15 @@ from django.db import DatabaseError, connection
 from campaigns.models import Purpose
 from executions.delivery import breaker
 from executions.delivery.breaker import Available
+from executions.delivery.ending import cut_off_is_past
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.lanes import Turn, begin_turn, end_lane
 from executions.delivery.prepared import Prepared
 from executions.delivery.runtime import Runtime, runtime
-from executions.delivery.turn import TurnEnd, run_cancelling_turn, run_turn
+from executions.delivery.turn import TurnEnd, run_ending_turn, run_turn
 from executions.delivery.unusable import UNUSABLE, say_unusable
 from executions.models import Execution
-from executions.states import State
+from executions.states import SkipReason, State
 from providers.contract import ConfigError
 
 NOTHING = TurnEnd(more=False, closed=False)
@@ -46,9 +47,11 @@ def _work(execution_id: int) -> TurnEnd:
     execution = Execution.objects.get(pk=execution_id)
     here = runtime()
     if execution.state == State.CANCELLING:
-        return here.run(run_cancelling_turn(here, execution))
+        return here.run(run_ending_turn(here, execution, SkipReason.CANCELLED))
     if execution.state != State.RUNNING:
         return NOTHING
+    if cut_off_is_past(execution):
+        return here.run(run_ending_turn(here, execution, SkipReason.CUT_OFF))
     try:
         prepared = here.prepared_now(execution_id)
     except UNUSABLE as error:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import connection
 from psycopg.sql import SQL, Literal
 
+from executions.delivery.batches import ENDS
 from executions.models import Lane
 from executions.states import BatchState
 
@@ -37,7 +38,7 @@ def open_lanes(execution_id: int) -> list[Turn]:
                     SELECT FROM executions_batch b JOIN executions_execution e ON e.id = b.execution_id
                     LEFT JOIN providers_provider p ON p.id = e.provider_id
                     WHERE b.execution_id = {id} AND b.state <> {closed} AND b.lease_token IS NULL
-                        AND (e.state = 'cancelling' OR (e.state = 'running'
+                        AND ({ends} OR (e.state = 'running'
                             AND b.state = {open} AND b.not_before <= clock_timestamp()
                             AND (e.paced_until IS NULL OR e.paced_until <= clock_timestamp())
                             AND (p.unavailable_until IS NULL OR p.unavailable_until <= clock_timestamp())))
@@ -55,6 +56,7 @@ def open_lanes(execution_id: int) -> list[Turn]:
             RETURNING execution_id, slot, ticket
             """).format(
                 id=Literal(execution_id),
+                ends=ENDS,
                 open=Literal(BatchState.OPEN.value),
                 closed=Literal(BatchState.CLOSED.value),
                 target=Literal(worker_processes()),

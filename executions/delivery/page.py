@@ -6,10 +6,13 @@ from typing import NamedTuple
 from psycopg.sql import SQL, Composable, Literal
 
 from common.channels import APP_TYPES
+from executions.delivery import timed
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, candidates_sql, contacts_sql
+from executions.delivery.clocks import Starts
 from executions.delivery.shared_addresses import Frozen
 from executions.states import BatchState, Outcome, SkipReason
+from executions.timing.local_time import READY
 
 # Contacts as far apart as this, on average, are looked up one by one: between them lie others' addresses.
 SPARSE = 8
@@ -41,9 +44,11 @@ def page_sql(
     launched_on: date,
     frozen: Frozen | None,
     few_suppressions: bool,
+    starts: Starts | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Composable:
-    """Answers the page's skips: reason to count. `frozen` is None where the audience has no other page."""
+    """Answers the page's skips: reason to count. `frozen` is None where the audience has no other page, `starts`
+    where nobody's clock is asked."""
     return SQL("""
         WITH found AS MATERIALIZED ({candidates}),
         {contested},
@@ -51,20 +56,21 @@ def page_sql(
             SELECT contact_id, address_id, CASE WHEN reason IS NOT NULL THEN reason
                 WHEN address_id IN (SELECT address_id FROM duplicates) THEN {duplicate} END AS reason
             FROM found
-        ),
+        ){timed},
         ruled_out AS (
             INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
                 outcome, attempts, recorded_at, reason)
             SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
                 clock_timestamp(), reason
-            FROM classified WHERE reason IS NOT NULL
+            FROM {classified} WHERE reason IS NOT NULL
         ),
         sendable AS (
-            SELECT count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
-            FROM (SELECT contact_id, address_id FROM classified WHERE reason IS NULL ORDER BY contact_id, address_id) o
+            SELECT {columns}count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
+            FROM (SELECT {columns}contact_id, address_id FROM {classified} WHERE reason IS NULL
+                ORDER BY {columns}contact_id, address_id) o{group}
         ),
         batches AS MATERIALIZED (
-            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id,
+            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id, {columns}
                 contact_ids[first:first + {size} - 1] AS contact_ids,
                 address_ids[first:first + {size} - 1] AS address_ids
             FROM sendable, generate_series(1, n, {size}) first
@@ -72,7 +78,7 @@ def page_sql(
         hot AS (
             INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
                 crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
-            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), clock_timestamp(), 'ready', 0,
+            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), {due}, {wait}, 0,
                 0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
         ),
         arrays AS (
@@ -80,8 +86,9 @@ def page_sql(
             SELECT id, contact_ids, address_ids FROM batches
         )
         SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
-            SELECT reason, count(*) AS n FROM classified WHERE reason IS NOT NULL GROUP BY reason) r
+            SELECT reason, count(*) AS n FROM {classified} WHERE reason IS NOT NULL GROUP BY reason) r
     """).format(
+        **_timing(scope, page, starts),
         candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions),
         contested=_contested(scope, page, frozen),
         duplicate=Literal(SkipReason.DUPLICATE_ADDRESS.value),
@@ -92,6 +99,23 @@ def page_sql(
         open=Literal(BatchState.OPEN.value),
         size=Literal(batch_size),
     )
+
+
+def _timing(scope: Scope, page: Page, starts: Starts | None) -> dict[str, Composable]:
+    if starts is None:
+        plain = dict.fromkeys(("timed", "columns", "group"), timed.NOTHING)
+        return {**plain, "classified": SQL("classified"), "due": _NOW, "wait": Literal(READY)}
+    return {
+        "timed": timed.timed_sql(starts, workspace_id=scope.workspace_id, bounds=(page.after, page.last)),
+        "columns": timed.COLUMNS,
+        "group": timed.GROUP,
+        "classified": SQL("timed"),
+        "due": SQL("coalesce(due, {})").format(_NOW),
+        "wait": SQL("wait"),
+    }
+
+
+_NOW = SQL("clock_timestamp()")
 
 
 def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool) -> Composable:

@@ -8,7 +8,7 @@ import enum
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Composable, Literal
 from audiences.models import Suppression
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, contacts_sql
+from executions.delivery.clocks import Starts, terms_of
 from executions.delivery.freezing import freeze_for_planner
 from executions.delivery.leases import PLAN_LEASE_SECONDS, expired, lease_end
 from executions.delivery.page import Page, page_sql
@@ -43,7 +44,10 @@ class Planned(enum.Enum):
 
 @dataclass(slots=True)
 class _Plan:
-    """A planner's hold on an execution. `until` is the greatest contact id when planning began."""
+    """A planner's hold on an execution. `until` is the greatest contact id when planning began.
+
+    `starts`: when whom is due, by their clocks; None for all at once.
+    """
 
     execution_id: int
     token: UUID
@@ -53,6 +57,7 @@ class _Plan:
     cursor: int
     frozen: Frozen | None
     few_suppressions: bool
+    starts: Starts | None
 
 
 def plan(execution_id: int) -> Planned:
@@ -91,12 +96,13 @@ def _acquire(execution_id: int) -> _Plan | None:
             SQL("""
             UPDATE executions_execution e SET plan_token = {token}, plan_lease_until = {lease_end},
                 plan_until = coalesce(plan_until,
-                    (SELECT max(id) FROM audiences_contact c WHERE c.workspace_id = e.workspace_id), 0)
+                    (SELECT max(id) FROM audiences_contact c WHERE c.workspace_id = e.workspace_id), 0),
+                planning_began_at = coalesce(planning_began_at, clock_timestamp())
             WHERE id = (SELECT id FROM executions_execution
                 WHERE id = {id} AND state IN ('planning', 'cancelling') AND size IS NULL
                 AND (plan_token IS NULL OR {expired}) FOR NO KEY UPDATE SKIP LOCKED)
                 AND pg_try_advisory_xact_lock({lock})
-            RETURNING launched_on, plan_until, plan_cursor, plan_horizon, plan_probes
+            RETURNING launched_on, plan_until, plan_cursor, plan_horizon, plan_probes, planning_began_at
             """).format(
                 token=Literal(token),
                 lease_end=lease_end(PLAN_LEASE_SECONDS),
@@ -108,11 +114,22 @@ def _acquire(execution_id: int) -> _Plan | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    execution = Execution.objects.only("workspace_id", "type", "app_ids", "audience", "retry_of").get(pk=execution_id)
-    launched_on, until, after, horizon, probes = row
+    execution = Execution.objects.defer("rejected", "personalization", "campaign_personalization").get(pk=execution_id)
+    launched_on, until, after, horizon, probes, began = row
     frozen = None if horizon is None else Frozen(horizon, probes)
     scope = scope_of(execution)
-    return _Plan(execution_id, token, launched_on, scope, until, after, frozen, _has_few_suppressions(scope))
+    few, starts = _has_few_suppressions(scope), _starts(execution, token, began)
+    return _Plan(execution_id, token, launched_on, scope, until, after, frozen, few, starts)
+
+
+def _starts(execution: Execution, token: UUID, began: datetime) -> Starts | None:
+    terms = terms_of(execution, began=began)
+    if terms is None:
+        return None
+    if execution.cut_off_local is not None and execution.cut_off_last is None:
+        held = Execution.objects.filter(pk=execution.pk, plan_token=token)
+        held.update(cut_off_last=terms.last_cut_off())
+    return terms.starts(began=began, cut_off_at=execution.cut_off_at)
 
 
 def _has_few_suppressions(scope: Scope) -> bool:
@@ -175,7 +192,7 @@ def _write_page(cursor: Any, held: _Plan, page: Page) -> bool:
         return False
     if page.contacts:
         cursor.execute(_page_sql(held, page))
-        cursor.execute(_SKIPS, [cursor.fetchone()[0], held.execution_id])
+        add_planned_skips(cursor, held.execution_id, cursor.fetchone()[0])
     held.cursor = page.last
     return True
 
@@ -196,8 +213,14 @@ def _page_sql(held: _Plan, page: Page) -> Composable:
         launched_on=held.launched_on,
         frozen=held.frozen,
         few_suppressions=held.few_suppressions,
+        starts=held.starts,
         batch_size=BATCH_SIZE,
     )
+
+
+def add_planned_skips(cursor: Any, execution_id: int, skips: str) -> None:
+    """`skips`: reason to count, as JSON."""
+    cursor.execute(_SKIPS, [skips, execution_id])
 
 
 _SKIPS = """
@@ -211,7 +234,7 @@ _SKIPS = """
 
 
 def _complete(held: _Plan) -> bool:
-    """Nothing has been delivered yet, so the batches hold everyone who was not ruled out."""
+    """Nothing has been delivered yet, so the batches hold everyone who was not ruled out; some are merged already."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             SQL("""
@@ -219,7 +242,7 @@ def _complete(held: _Plan) -> bool:
                 plan_token = NULL, plan_lease_until = NULL, state_reason = NULL,
                 started_at = coalesce(started_at, clock_timestamp()),
                 size = (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(planned_skips))
-                    + (SELECT coalesce(sum(b.size), 0) FROM executions_batch b WHERE b.execution_id = e.id)
+                    + (SELECT coalesce(sum(b.size - b.parked), 0) FROM executions_batch b WHERE b.execution_id = e.id)
             WHERE id = {id} AND plan_token = {token} AND state IN ('planning', 'cancelling') AND size IS NULL
             """).format(id=Literal(held.execution_id), token=Literal(held.token))
         )

@@ -11,6 +11,7 @@ from django.conf import settings
 from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
 from campaigns.models import OnUnknown, Purpose
 from common.channels import APP_TYPES, Type
+from executions.delivery.clocks import Clocks
 from executions.delivery.content import Content, compile_content, contact_field
 from executions.delivery.ledger import Ledger
 from executions.delivery.roster import Recipient, Roster
@@ -43,8 +44,11 @@ class Recording:
 
 @dataclass(slots=True)
 class Prepared(Recording):
-    """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON."""
+    """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON. `clocks`: what is
+    asked of recipients' own, as of the last turn.
+    """
 
+    execution: Execution
     content: Content
     skeleton: EmailSkeleton | None
     json: JsonSkeleton | None
@@ -52,6 +56,7 @@ class Prepared(Recording):
     apps: Mapping[int, str]
     one_click: bool
     linked: bool
+    clocks: Clocks | None = None
     unsubscribe_page: str = field(default_factory=lambda: unsubscribe_url(""))
     preferences_page: str = field(default_factory=lambda: preferences_url(""))
 
@@ -142,6 +147,7 @@ def prepare(execution_id: int) -> Prepared:
     )
     return Prepared(
         **_recording(execution),
+        execution=execution,
         content=content,
         skeleton=skeleton_for(execution),
         json=json_for(execution.provider.kind, execution.type, execution.sender, execution_id=execution.pk),

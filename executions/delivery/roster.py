@@ -15,10 +15,12 @@ MOST_NAMES = 45
 SMALL_BYTES = 200
 SMALL_BYTES_PER_NAME = 60
 _NOBODY: Mapping[str, Any] = {}
+_NOTHING = SQL("")
 
 
 class Recipient(NamedTuple):
-    """`reason` is why it can't be sent to any more. `contact` holds what the reserved variable `contact` needs."""
+    """`reason` is why it can't be sent to any more. `contact` holds what the reserved variable `contact` needs. `zone`
+    is read where it is asked for."""
 
     contact_id: int
     address_id: int
@@ -28,6 +30,7 @@ class Recipient(NamedTuple):
     attributes: Mapping[str, Any]
     personalization: Mapping[str, Any]
     contact: tuple[str | None, str, str] | None
+    zone: str | None = None
 
 
 class Roster:
@@ -37,14 +40,21 @@ class Roster:
         self, *, workspace_id: int, execution_id: int, type: str, names: Sequence[str], inline: bool, whole: bool
     ) -> None:
         self._whole = whole
-        self._query = _query(workspace_id, execution_id, type, _fields(names, whole=whole), inline=inline, whole=whole)
+        fields = _fields(names, whole=whole)
+        self._query = _query(workspace_id, execution_id, type, fields, inline=inline, whole=whole)
+        self._zoned = _query(
+            workspace_id, execution_id, type, fields, inline=inline, whole=whole, zone=SQL(", c.timezone")
+        )
 
-    async def read(self, cursor: AsyncCursor, *, batch_id: int, start: int, stop: int) -> list[Recipient]:
+    async def read(
+        self, cursor: AsyncCursor, *, batch_id: int, start: int, stop: int, zones: bool = False
+    ) -> list[Recipient]:
         """The recipients of a batch from place `start` up to but not including `stop`, in the batch's order.
 
         In a transaction with `NESTED_LOOPS`.
         """
-        await cursor.execute(self._query % {b"batch": batch_id, b"first": start + 1, b"last": stop})
+        query = self._zoned if zones else self._query
+        await cursor.execute(query % {b"batch": batch_id, b"first": start + 1, b"last": stop})
         loads = orjson.loads
         return [
             Recipient(
@@ -56,6 +66,7 @@ class Roster:
                 loads(row[5]) if row[5] else _NOBODY,
                 loads(row[6]) if row[6] else _NOBODY,
                 (row[7], row[8], row[9]) if self._whole else None,
+                row[-1] if zones else None,
             )
             for row in await cursor.fetchall()
         ]
@@ -82,8 +93,17 @@ def _fields(names: Sequence[str], *, whole: bool) -> Composable:
     ).format(Literal(SMALL_BYTES + SMALL_BYTES_PER_NAME * len(names)), SQL(", ").join(pairs))
 
 
-def _query(workspace_id: int, execution_id: int, type: str, fields: Composable, *, inline: bool, whole: bool) -> bytes:
-    """With places for the batch, and the first and last place in it; made a text once for all chunks."""
+def _query(
+    workspace_id: int,
+    execution_id: int,
+    type: str,
+    fields: Composable,
+    *,
+    inline: bool,
+    whole: bool,
+    zone: Composable = _NOTHING,
+) -> bytes:
+    """With places for the batch, and the first and last place in it; made a text once for all chunks; `zone` last."""
     personalization: Composable = SQL("NULL")
     recipient_data: Composable = SQL("")
     if inline:
@@ -98,7 +118,7 @@ def _query(workspace_id: int, execution_id: int, type: str, fields: Composable, 
             WHEN EXISTS (SELECT FROM audiences_suppression s
                 WHERE s.workspace_id = {workspace} AND s.type = {type} AND s.value = a.value) THEN {suppressed}
             WHEN a.consent <> 'subscribed' THEN {unsubscribed} END,
-            {fields}, {personalization}{contact}
+            {fields}, {personalization}{contact}{zone}
         FROM r LEFT JOIN audiences_contact c ON c.id = r.contact_id AND c.workspace_id = {workspace}
             LEFT JOIN audiences_address a ON a.id = r.address_id AND a.contact_id = r.contact_id
             {recipient_data}
@@ -112,6 +132,7 @@ def _query(workspace_id: int, execution_id: int, type: str, fields: Composable, 
         type=Literal(type),
         fields=fields,
         personalization=personalization,
+        zone=zone,
         contact=SQL(", c.external_id, c.locale, c.timezone") if whole else SQL(""),
         recipient_data=recipient_data,
     )

@@ -10,6 +10,7 @@ import uvloop
 from django.db import connection as django_connection
 from psycopg import AsyncConnection, OperationalError
 
+from executions.delivery.clocks import clocks_now
 from executions.delivery.journal import Journal
 from executions.delivery.prepared import Prepared, on_unknown_of, prepare
 from executions.delivery.rates import Rates
@@ -87,9 +88,10 @@ class Runtime:
         return found
 
     def prepared_now(self, execution_id: int) -> Prepared:
-        """With what may change: its provider's settings. Raises as `prepare`."""
+        """With what may change: its provider's settings, the workspace's quiet hours. Raises as `prepare`."""
         found = self.prepared(execution_id)
         found.on_unknown = on_unknown_of(execution_id)
+        found.clocks = clocks_now(found.execution, before=found.clocks)
         return found
 
     async def adapter(self, provider_id: int, settings: ProviderSettings) -> Adapter:

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from psycopg.sql import SQL, Literal
 
 from executions.delivery import breaker, slowness
-from executions.delivery.batches import BATCH_SIZE
+from executions.delivery.batches import BATCH_SIZE, ENDS
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.journal import remove_stale
 from executions.delivery.lanes import Turn, lost_turns, open_lanes
@@ -87,11 +87,13 @@ def _without_open_batch() -> list[int]:
 def _with_due_batches() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM executions_execution e WHERE state IN ('running', 'cancelling') AND size IS NOT NULL"
-            " AND EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> %s"
-            " AND b.lease_token IS NULL AND (e.state = 'cancelling'"
-            " OR (b.state = %s AND b.not_before <= clock_timestamp()))) ORDER BY id",
-            [BatchState.CLOSED.value, BatchState.OPEN.value],
+            SQL("""
+            SELECT id FROM executions_execution e WHERE state IN ('running', 'cancelling') AND size IS NOT NULL
+                AND EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> {closed}
+                    AND b.lease_token IS NULL
+                    AND ({ends} OR (b.state = {open} AND b.not_before <= clock_timestamp())))
+            ORDER BY id
+            """).format(closed=Literal(BatchState.CLOSED.value), open=Literal(BatchState.OPEN.value), ends=ENDS)
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -10,9 +10,9 @@ from psycopg import OperationalError
 from executions.delivery import breaker
 from executions.delivery.batches import Claim, claim_batch, renew_lease
 from executions.delivery.breaker import Available
-from executions.delivery.cancelling import cancel_rest
-from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.chunk import CUT_OFF, LeaseLost, turn_chunk
 from executions.delivery.domains import domain_of_batch
+from executions.delivery.ending import skip_rest
 from executions.delivery.fates import fate_of
 from executions.delivery.journal import Journal
 from executions.delivery.leases import LEASE_SECONDS, RENEW_SECONDS
@@ -22,7 +22,7 @@ from executions.delivery.rounds import LONGEST_ROUND_SECONDS, TOO_SLOW
 from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window, unsettled
 from executions.models import Execution
-from executions.states import State
+from executions.states import SkipReason, State
 from providers.contract import FINISH_SECONDS, Adapter, Message, Result, Verdict
 
 PROBE_CHUNK = 10
@@ -70,26 +70,29 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
         work = BatchWork(lane, claim, journal)
         closed |= await work.run()
         if work.stopped:
-            return TurnEnd(more=False, closed=closed)
+            return TurnEnd(more=work.cut_off, closed=closed)
         if work.gave_way:
             break
     return TurnEnd(more=True, closed=closed)
 
 
-async def run_cancelling_turn(runtime: Runtime, execution: Execution) -> TurnEnd:
-    """Gives the batches of a cancelled execution their rows, without its provider or its content."""
+async def run_ending_turn(runtime: Runtime, execution: Execution, reason: SkipReason) -> TurnEnd:
+    """Gives the batches of an execution that was cancelled, or is past its cut-off, their rows, without its provider
+    or its content."""
     ends = time.monotonic() + TURN_SECONDS
     connection = await runtime.connection()
     while time.monotonic() < ends:
         claim = await claim_batch(connection, execution.pk, journal="")
         if claim is None:
             return TurnEnd(more=False, closed=True)
-        await cancel_rest(connection, execution, claim)
+        await skip_rest(connection, execution, claim, reason)
     return TurnEnd(more=True, closed=True)
 
 
 class BatchWork:
-    """One claimed batch. `stopped`: the lane has nothing more to do, for the provider's or the execution's sake."""
+    """One claimed batch. `stopped`: the lane has nothing more to do, for the provider's or the execution's sake;
+    `cut_off`: but give everybody who is left a row.
+    """
 
     def __init__(self, lane: Lane, claim: Claim, journal: Journal) -> None:
         self._lane = lane
@@ -108,6 +111,7 @@ class BatchWork:
         self._looked_at = self._loop.time()
         self._lease_ends = self._looked_at + LEASE_SECONDS
         self.stopped = False
+        self.cut_off = False
 
     @property
     def gave_way(self) -> bool:
@@ -149,6 +153,7 @@ class BatchWork:
             self._adapt(len(messages))
             if self._loop.time() - self._looked_at > STALE_SECONDS:
                 state = await self._turn(want=0)
+        self.cut_off = state == CUT_OFF
         self.stopped |= state != State.RUNNING or self._pace.out_of_tokens
         if not window.finished:
             await self._turn(want=0, leave=True)
@@ -190,12 +195,12 @@ class BatchWork:
                 return state
 
     async def _send(self, messages: list[Message]) -> None:
-        """Whatever is not begun when the round ends, or the lease, stays for the next."""
+        """Whatever is not begun when the round ends, or the lease, or at the cut-off, stays for the next."""
         self._settled = 0
         self._first_at = None
-        if messages:
-            begun = self._loop.time()
-            deadline = min(begun + self._round.seconds, self._lease_ends - 1 - FINISH_SECONDS)
+        begun = self._loop.time()
+        if messages and begun < self._window.ends:
+            deadline = min(begun + self._round.seconds, self._lease_ends - 1 - FINISH_SECONDS, self._window.ends)
             await self._lane.adapter.send(messages, journal=self._journal.view, deadline=deadline, settle=self._settle)
             first = None if self._first_at is None else self._first_at - begun
             if not self._round.learn(first=first, lasted=self._loop.time() - begun) and self._refusal is None:

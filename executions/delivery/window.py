@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from executions.delivery.batches import Claim, Waiting
 from executions.delivery.fates import Fate
@@ -17,7 +18,8 @@ Counts = dict[str, int]
 class Window:
     """Places of the batch from `position` (all before it are recorded) up to `marked_to` (none after it is begun).
 
-    `fates` holds what is decided, by place; `waiting` the messages that are not begun, in order.
+    `fates` holds what is decided, by place; `waiting` the messages that are not begun, in order. `ends`: the cut-off,
+    by the loop's clock.
     """
 
     claim: Claim
@@ -27,6 +29,7 @@ class Window:
     fates: dict[int, Fate] = field(default_factory=dict)
     waiting: list[Message] = field(default_factory=list)
     reserved: set[int] = field(default_factory=set)
+    ends: float = inf
 
     @classmethod
     def of(cls, claim: Claim) -> "Window":

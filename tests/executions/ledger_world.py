@@ -18,7 +18,7 @@ from executions.delivery.planning import plan
 from executions.delivery.recovery import recover
 from executions.delivery.retried import retried_before
 from executions.delivery.runtime import runtime
-from executions.delivery.turn import run_cancelling_turn
+from executions.delivery.turn import run_ending_turn
 from executions.delivery.window import Window, unsettled
 from executions.models import Batch, Execution, FrequencyUse
 from executions.reading.progress import progress_of
@@ -150,7 +150,7 @@ class World:
         execution = self.get(execution_id)
         if execution.state == State.CANCELLING and execution.size is not None:
             here = runtime()
-            here.run(run_cancelling_turn(here, execution))
+            here.run(run_ending_turn(here, execution, SkipReason.CANCELLED))
 
     def suppress(self, place: int) -> None:
         address = self.contacts[place].addresses.order_by("pk").first()
