@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_process_init, worker_process_shutdown, worker_ready
 
+from common.alarms import TRIGGERS
 from config import broker_channel
 
 # New objects before the youngest are searched for cycles; a chunk of 500 messages makes some ten thousand.
@@ -24,11 +25,12 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def _worker_is_alive(sender: Any, **_: object) -> None:
     from executions.delivery.heartbeat import start_heart  # Django has no apps yet when this module is imported
+    from executions.delivery.rates import ALARMS
     from executions.delivery.resting import start_alarm_clock
-    from executions.enqueue import enqueue_waking
+    from executions.enqueue import enqueue_promoting, enqueue_waking
 
     start_heart("worker", instance=sender.hostname, capacity=sender.controller.concurrency)
-    start_alarm_clock(enqueue_waking)
+    start_alarm_clock({ALARMS: enqueue_waking, TRIGGERS: enqueue_promoting})
 
 
 @beat_init.connect

@@ -6,13 +6,18 @@
 
 from functools import lru_cache
 
+from django.db import DatabaseError, connection
+
 from campaigns.models import Purpose
+from common import alarms
 from common.broker import publish
 from executions.delivery.rates import FIRST_QUEUE as FIRST
-from executions.models import Execution
+from executions.models import Execution, TriggerActivation
 from executions.states import State
 
 BULK = "volley"
+# After so long a message that was to promote is given up for lost.
+PROMOTING_SECONDS = 10.0
 
 
 def enqueue_plan(execution_id: int) -> None:
@@ -34,6 +39,16 @@ def enqueue_lane(execution_id: int, slot: int, ticket: int) -> None:
     publish("executions.drain", execution_id, slot, ticket, queue=queue_of(execution_id))
 
 
+def enqueue_promoting(activation_id: int) -> None:
+    """Events of a trigger are due. While one message waits in line, there is no need of another."""
+    if alarms.claim_hint(promoting_hint(activation_id), seconds=PROMOTING_SECONDS):
+        publish("executions.promote", activation_id, queue=_queue_of_activation(activation_id))
+
+
+def promoting_hint(activation_id: int) -> str:
+    return f"volley:promoting:{activation_id}"
+
+
 def enqueue_next(execution_id: int, state: str) -> None:
     """What an execution that has just come into this state waits for, if anything."""
     if state in (State.PLANNING, State.CANCELLING):
@@ -46,4 +61,19 @@ def enqueue_next(execution_id: int, state: str) -> None:
 def queue_of(execution_id: int) -> str:
     """An execution never changes its purpose."""
     found = Execution.objects.filter(pk=execution_id, purpose=Purpose.TRANSACTIONAL)
+    return FIRST if found.exists() else BULK
+
+
+def _queue_of_activation(activation_id: int) -> str:
+    """Asked by the alarm clock too, whose thread must outlive the database's absence."""
+    try:
+        return _known_queue_of_activation(activation_id)
+    except DatabaseError:
+        connection.close()
+        return BULK
+
+
+@lru_cache(maxsize=10_000)
+def _known_queue_of_activation(activation_id: int) -> str:
+    found = TriggerActivation.objects.filter(pk=activation_id, purpose=Purpose.TRANSACTIONAL)
     return FIRST if found.exists() else BULK

@@ -2,12 +2,14 @@
 
 from celery import shared_task
 
+from common.alarms import drop_hint
 from executions.delivery import draining, lanes, partitions, planning, sweeping
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.lanes import Turn
 from executions.delivery.planning import Planned
-from executions.enqueue import enqueue_lane, enqueue_next, enqueue_plan
+from executions.enqueue import enqueue_lane, enqueue_next, enqueue_plan, enqueue_promoting, promoting_hint
 from executions.scheduling.runs import make_due_runs
+from executions.triggering import promoting, waiting
 
 
 @shared_task(name="executions.plan")
@@ -35,6 +37,8 @@ def sweep() -> None:
         enqueue_plan(execution_id)
     for turn in found.turns:
         enqueue_lane(*turn)
+    for activation_id in waiting.sweep():
+        enqueue_promoting(activation_id)
 
 
 @shared_task(name="executions.make_runs")
@@ -47,6 +51,22 @@ def make_runs() -> None:
 def make_partitions() -> None:
     partitions.make_partitions()
     sweeping.tidy_journals()
+
+
+@shared_task(name="executions.promote")
+def promote(activation_id: int) -> None:
+    """What is due of a trigger; its recipients are sent to at once, as far as one turn goes."""
+    drop_hint(promoting_hint(activation_id))
+    promoted = promoting.promote(activation_id)
+    if promoted.more:
+        enqueue_promoting(activation_id)
+    for planned in promoted.planned:
+        enqueue_plan(planned)
+    turns = [turn for execution_id in promoted.running for turn in lanes.open_lanes(execution_id)]
+    for turn in turns[1:]:
+        enqueue_lane(*turn)
+    if turns:
+        _take_turn(turns[0])
 
 
 def _begin(execution_id: int) -> None:

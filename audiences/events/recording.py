@@ -1,7 +1,6 @@
-"""Writes events: one INSERT, whatever their number. What was received before is left out, and said."""
+"""Writes events, one INSERT whatever their number, and whom they trigger. What was received before is left out."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -9,28 +8,14 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from audiences.events.hits import write_hits
+from audiences.events.new_event import NewEvent as NewEvent
 from common.partitions import ensure_partition, month_of
 
 TABLE = "audiences_event"
 # Days of a new month in which the one before is searched for the same message too.
 REMEMBERED_DAYS = 7
 _known_months: set[date] = set()
-
-
-@dataclass(slots=True)
-class NewEvent:
-    """`properties` and `context` are JSON text."""
-
-    source: str
-    name: str
-    at: datetime
-    message_id: str
-    message_key: UUID
-    contact_id: int | None = None
-    app_id: int | None = None
-    anonymous_id: str | None = None
-    properties: str = "{}"
-    context: str | None = None
 
 
 def database_now() -> datetime:
@@ -41,10 +26,10 @@ def database_now() -> datetime:
         return now
 
 
-def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> Collection[UUID]:
-    """The message keys of those that are new. `now` is `database_now()` of the transaction around it."""
+def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> Mapping[UUID, int]:
+    """The ids of those that are new, by message key. `now` is `database_now()` of the transaction around it."""
     if not events:
-        return ()
+        return {}
     month = month_of(now.astimezone(UTC))
     _ensure(month)
     written: dict[str, Any] = {
@@ -56,7 +41,9 @@ def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> C
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, written)
-        return {key for (key,) in cursor.fetchall()}
+        ids: dict[UUID, int] = dict(cursor.fetchall())
+    write_hits(workspace_id=workspace_id, events=events, ids=ids, month=month, now=now)
+    return ids
 
 
 def _ensure(month: date) -> None:
@@ -99,7 +86,7 @@ WHERE NOT EXISTS (
     WHERE known.workspace_id = %(workspace_id)s AND known.message_key = given.message_key
       AND known.received_month >= %(remembered)s AND known.received_month < %(month)s
 )
-ORDER BY message_key
+ORDER BY message_key, id
 ON CONFLICT DO NOTHING
-RETURNING message_key
+RETURNING message_key, id
 """

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from django.conf import settings
 from django.db import OperationalError
 
+from audiences.events.models import TriggerHit
 from audiences.events.recording import TABLE
 from common.partitions import database_today, drop_partition, make_partitions, month_after, months_kept
 
@@ -13,11 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 def tend_months(today: date | None = None) -> list[date]:
-    """Which months were dropped. One that somebody reads for longer than two seconds stays until the next time."""
+    """Which months were dropped. One with an event that is still to be sent upon stays, and one that somebody reads for longer than two seconds stays until the next time."""
     today = today or database_today()
     make_partitions([TABLE], today)
     oldest = today - timedelta(days=settings.EVENT_RETENTION_DAYS)
-    return [month for month in months_kept(TABLE) if month_after(month) <= oldest and _drop(month)]
+    waiting = set(TriggerHit.objects.values_list("received_month", flat=True).distinct())
+    old = [month for month in months_kept(TABLE) if month_after(month) <= oldest and month not in waiting]
+    return [month for month in old if _drop(month)]
 
 
 def _drop(month: date) -> bool:

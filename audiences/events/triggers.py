@@ -30,4 +30,4 @@ def trigger_of(campaign_id: int) -> EventTrigger | None:
 
 def active_triggers(workspace_id: int, names: Collection[str]) -> Sequence[EventTrigger]:
     found = EventTrigger.objects.filter(workspace_id=workspace_id, activation_id__isnull=False)
-    return found.filter(event_name__in=names)
+    return list(found.filter(event_name__in=names))

@@ -10,7 +10,7 @@ from executions.delivery import breaker
 from executions.delivery.breaker import Available
 from executions.delivery.ending import cut_off_is_past
 from executions.delivery.finishing import finish_if_complete
-from executions.delivery.lanes import Turn, begin_turn, end_lane
+from executions.delivery.lanes import Turn, begin_turn, end_lane, open_lanes
 from executions.delivery.prepared import Prepared
 from executions.delivery.runtime import Runtime, runtime
 from executions.delivery.turn import TurnEnd, run_ending_turn, run_turn
@@ -40,7 +40,12 @@ def drain(turn: Turn) -> Turn | None:
     if ended.more:
         return successor
     end_lane(successor)
-    return None
+    return _called_back(turn) if ended.dry else None
+
+
+def _called_back(turn: Turn) -> Turn | None:
+    """Recipients that were added after the lane had looked for them, and before it was idle, have woken no other."""
+    return next(iter(open_lanes(turn.execution_id, most=1)), None)
 
 
 def _work(execution_id: int) -> TurnEnd:

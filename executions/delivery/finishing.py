@@ -8,6 +8,7 @@ from executions.states import BatchState
 
 _COMPLETE = SQL("""
     e.id = {id} AND state IN ('running', 'cancelling') AND size IS NOT NULL
+        AND (accepts_until IS NULL OR accepts_until <= clock_timestamp() OR state = 'cancelling')
         AND NOT EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> {closed})
         AND size = (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(planned_skips))
             + (SELECT coalesce(sum(sent + skipped + failed + unknown), 0) FROM executions_batch b

@@ -28,7 +28,7 @@ class Turn(NamedTuple):
     ticket: int
 
 
-def open_lanes(execution_id: int) -> list[Turn]:
+def open_lanes(execution_id: int, *, most: int = MAX_LANES) -> list[Turn]:
     """Wakes as many idle slots as there are batches due that nobody works on; the turns are to be enqueued."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -60,7 +60,7 @@ def open_lanes(execution_id: int) -> list[Turn]:
                 open=Literal(BatchState.OPEN.value),
                 closed=Literal(BatchState.CLOSED.value),
                 target=Literal(worker_processes()),
-                most=Literal(MAX_LANES),
+                most=Literal(most),
             )
         )
         return [Turn(*row) for row in cursor.fetchall()]

@@ -7,14 +7,14 @@ each worker's main process looks at the clock, so that no process that could del
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import redis
 from django.conf import settings
 from psycopg import AsyncConnection
 from psycopg.sql import SQL
 
-from executions.delivery.rates import ALARMS, Rates
+from executions.delivery.rates import Rates
 
 LOOK_SECONDS = 0.1
 SILENT_SECONDS = 5.0
@@ -46,14 +46,15 @@ async def rest(connection: AsyncConnection, rates: Rates, execution_id: int, sec
     await rates.set_alarm(execution_id, seconds)
 
 
-def start_alarm_clock(ring: Callable[[int], None]) -> threading.Event:
-    """Calls `ring` with each execution whose time has come, in a thread of this process, until the event is set."""
+def start_alarm_clock(bells: Mapping[str, Callable[[int], None]]) -> threading.Event:
+    """Calls the bell of a set of alarms with each whose time has come, in a thread of this process, until the event
+    is set."""
     stopped = threading.Event()
-    threading.Thread(target=_watch, args=(ring, stopped), name="alarm clock", daemon=True).start()
+    threading.Thread(target=_watch, args=(bells, stopped), name="alarm clock", daemon=True).start()
     return stopped
 
 
-def _watch(ring: Callable[[int], None], stopped: threading.Event) -> None:
+def _watch(bells: Mapping[str, Callable[[int], None]], stopped: threading.Event) -> None:
     client = redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS
     )
@@ -62,9 +63,10 @@ def _watch(ring: Callable[[int], None], stopped: threading.Event) -> None:
     while not stopped.wait(pause):
         pause = LOOK_SECONDS
         try:
-            for execution_id in take([ALARMS], [RUNG_AT_ONCE]):
-                with _ringing:
-                    ring(int(execution_id))
+            for alarms, ring in bells.items():
+                for whose in take([alarms], [RUNG_AT_ONCE]):
+                    with _ringing:
+                        ring(int(whose))
         except (redis.RedisError, OSError) as error:
             pause = SILENT_SECONDS
             logger.warning("the alarm clock can't be read; the sweep wakes who rests: %s", error)

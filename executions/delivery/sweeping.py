@@ -78,6 +78,7 @@ def _without_open_batch() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM executions_execution e WHERE state IN ('running', 'cancelling') AND size IS NOT NULL"
+            " AND (accepts_until IS NULL OR accepts_until <= clock_timestamp() OR state = 'cancelling')"
             " AND NOT EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> %s)",
             [BatchState.CLOSED.value],
         )

@@ -46,10 +46,12 @@ class Lane(NamedTuple):
 
 
 class TurnEnd(NamedTuple):
-    """`more`: time ran out before the work did. `closed`: a batch was finished, so the execution may be."""
+    """`more`: time ran out before the work did. `closed`: a batch was finished, so the execution may be.
+    `dry`: no batch was due any more."""
 
     more: bool
     closed: bool
+    dry: bool = False
 
 
 async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
@@ -66,7 +68,7 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
             runtime.abandon_journal()
             raise
         if claim is None:
-            return TurnEnd(more=False, closed=closed)
+            return TurnEnd(more=False, closed=closed, dry=True)
         work = BatchWork(lane, claim, journal)
         closed |= await work.run()
         if work.stopped:

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from audiences.audience_definition import read_audience
 from audiences.events.trigger_models import EventTrigger
 from audiences.events.triggers import definition_of
 from campaigns.models import Campaign
 from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
 from common.personalization import personalization_errors
-from executions.launching.audience_definition import read_audience
 from executions.launching.checks import Ready, content_errors, gather, rate_errors, route_errors, source_errors
 from executions.models import TriggerActivation
 from executions.triggering.request import ActivationRequest
@@ -100,9 +100,7 @@ def _lock(campaign: Campaign) -> EventTrigger:
 
 def _refuse_what_cannot_be_triggered(campaign: Campaign) -> None:
     if campaign.once:
-        message = (
-            f"Campaign {campaign.pk} may be executed once, and a trigger executes it each hour."
-        )
+        message = f"Campaign {campaign.pk} may be executed once, and a trigger executes it each hour."
         raise Conflict(message, code="once")
     if campaign.workspace.requires_approval:
         message = "This workspace wants each launch approved, and a trigger launches without anybody there."

@@ -40,7 +40,7 @@ def test_a_child_is_never_forked_while_an_alarm_rings() -> None:
         forked.set()
 
     statuses: list[int] = []
-    stopped = start_alarm_clock(ring)
+    stopped = start_alarm_clock({ALARMS: ring})
     assert rings.wait(LONG_SECONDS)
     threading.Thread(target=fork, daemon=True).start()
     go_on.set()

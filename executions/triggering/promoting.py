@@ -1,0 +1,136 @@
+"""Events that are due become recipients: a few thousand of one trigger in one transaction.
+
+One at a time per campaign, under an advisory lock that ends with the transaction: so how often a contact has had its
+message is read and written by nobody else, and a worker that dies leaves nothing behind.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from psycopg.sql import SQL, Literal
+
+from common import alarms
+from common.partitions import database_today
+from executions.delivery.leases import LET_GO_IF_SILENT
+from executions.delivery.partitions import ensure_partition
+from executions.models import Became, TriggerActivation
+from executions.states import State
+from executions.triggering.claiming import Claimed, claim, next_due, stopped
+from executions.triggering.standing import OPEN, add, standing_execution
+from executions.triggering.uses import decide, read_uses, write_uses
+
+AT_ONCE = 5_000
+# When another is promoting now, who knows whether it has seen what we were called for.
+BUSY_SECONDS = 0.1
+HOUR = timedelta(hours=1)
+
+
+class Promoted(NamedTuple):
+    """`running` have new batches, `planned` are to be planned; `more`: there was more due than is done at once."""
+
+    running: list[int]
+    planned: list[int]
+    more: bool
+
+
+NOTHING = Promoted([], [], more=False)
+
+
+class HourOver(Exception):
+    """The hour ended, and its execution with it, after we had looked at the clock."""
+
+
+def promote(activation_id: int) -> Promoted:
+    """What is due of an activation, up to `AT_ONCE`; sets the alarm for what is due next."""
+    activation = TriggerActivation.objects.filter(pk=activation_id).first()
+    if activation is None:
+        return NOTHING
+    ensure_partition(database_today())
+    try:
+        done = _promote(activation)
+    except HourOver:
+        done = None
+    if done is None:
+        alarms.set_alarm(alarms.TRIGGERS, activation_id, BUSY_SECONDS)
+        return NOTHING
+    if not done.more and (seconds := next_due(activation_id)) is not None:
+        alarms.set_alarm(alarms.TRIGGERS, activation_id, seconds)
+    return done
+
+
+@transaction.atomic
+def _promote(activation: TriggerActivation) -> Promoted | None:
+    """None where another is at it."""
+    now = _begin(activation.campaign_id)
+    if now is None:
+        return None
+    activation.refresh_from_db(fields=["drops_waiting"])
+    hits = claim(activation, most=AT_ONCE)
+    if not hits:
+        return NOTHING
+    became: Counter[str] = Counter()
+    running: list[int] = []
+    if activation.drops_waiting:
+        became[Became.DROPPED.value] += len(hits)
+    else:
+        running = _sort_out(activation, hits, now, became)
+    _count(activation.pk, became)
+    return Promoted(running, [], more=len(hits) == AT_ONCE)
+
+
+def _begin(campaign_id: int) -> datetime | None:
+    """PostgreSQL's time, once the campaign's promoting is ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(LET_GO_IF_SILENT)
+        cursor.execute(
+            SQL("SELECT clock_timestamp() WHERE pg_try_advisory_xact_lock(hashtextextended({}, 0))").format(
+                Literal(f"volley.promote:{campaign_id}")
+            )
+        )
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime, became: Counter[str]) -> list[int]:
+    """Answers the executions that got batches."""
+    over = stopped(activation, hits)
+    became[Became.STOPPED.value] += len(over)
+    left = [hit for hit in hits if hit.event_id not in over]
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    uses = read_uses(activation.campaign_id, _contacts(left))
+    decided = decide(left, uses, activation.definition, hour=hour, now=now)
+    write_uses(activation.campaign_id, decided.uses)
+    became.update(one.value for one in decided.became)
+    running = []
+    for occurrence, those in sorted(decided.occurrences.items()):
+        execution = standing_execution(activation, until=hour + HOUR, occurrence=occurrence)
+        if execution.state == State.FINISHED:
+            raise HourOver
+        if execution.state not in OPEN:
+            became[Became.DROPPED.value] += len(those)
+            continue
+        added = add(execution, those)
+        became[Became.PROMOTED.value] += added.contacts
+        became[Became.DELETED.value] += len(those) - added.contacts
+        running.append(execution.pk)
+    return running
+
+
+def _contacts(hits: Iterable[Claimed]) -> list[int]:
+    return [hit.contact_id for hit in hits if hit.contact_id is not None]
+
+
+def _count(activation_id: int, became: Counter[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [list(became), list(became.values()), activation_id])
+
+
+_COUNT = """
+    UPDATE executions_triggeractivation SET counts = counts || (
+        SELECT coalesce(jsonb_object_agg(word, n + coalesce((counts->>word)::bigint, 0)), '{}')
+        FROM unnest(%s::text[], %s::bigint[]) AS given (word, n) WHERE n > 0)
+    WHERE id = %s
+"""

@@ -1,0 +1,138 @@
+"""The execution that an hour's events add recipients to: it runs until the hour is over, and then finishes.
+
+Adding is what a planner's page does, for the contacts given: batches, the ledger's rows of those ruled out, the
+recipients' events and the size, together. So size = recipients = ledger + pending at every commit.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models.functions import Now
+from psycopg.sql import SQL, Composable, Literal
+
+from executions.activation_models import FROZEN
+from executions.delivery.batches import BATCH_SIZE
+from executions.delivery.classify import Scope, candidates_sql
+from executions.delivery.planning import add_planned_skips, scope_of
+from executions.models import Execution, TriggerActivation
+from executions.states import BatchState, Outcome, State
+from executions.triggering.claiming import Claimed
+
+AUDIENCE = "trigger"
+OPEN = frozenset({State.RUNNING, State.PAUSED})
+
+
+class Added(NamedTuple):
+    """`contacts` were still there. `recipients`: each of them with each of its addresses."""
+
+    contacts: int
+    recipients: int
+
+
+def standing_execution(activation: TriggerActivation, *, until: datetime, occurrence: int) -> Execution:
+    """Locked: it can't be finished, paused or cancelled before the transaction ends. Under the promoting's lock."""
+    found = Execution.objects.filter(activation=activation, accepts_until=until, occurrence=occurrence)
+    locked = found.select_for_update(no_key=True).first()
+    return locked if locked is not None else _make(activation, until, occurrence)
+
+
+def _make(activation: TriggerActivation, until: datetime, occurrence: int) -> Execution:
+    execution = Execution(
+        **frozen(activation),
+        audience={"type": AUDIENCE, "event": activation.definition["event_name"], "exclude": []},
+        state=State.RUNNING,
+        size=0,
+        started_at=Now(),
+        accepts_until=until,
+        occurrence=occurrence,
+    )
+    execution.save(force_insert=True)
+    execution.refresh_from_db(fields=["launched_on"])
+    return execution
+
+
+def frozen(activation: TriggerActivation) -> dict[str, Any]:
+    """What an execution of this activation is made with, whoever activated it being its author."""
+    authored = ("created_by_kind", "created_by_id", "created_by_name")
+    owned = ("workspace_id", "campaign_id")
+    return {name: getattr(activation, name) for name in (*FROZEN, *authored, *owned)} | {"activation": activation}
+
+
+def add(execution: Execution, hits: Sequence[Claimed]) -> Added:
+    """Each contact once at most: the ledger holds it once."""
+    scope = scope_of(execution)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute(_adding(scope, execution, hits))
+        contacts, recipients, skips = cursor.fetchone()
+        cursor.execute("UPDATE executions_execution SET size = size + %s WHERE id = %s", [recipients, execution.pk])
+        if skips != "{}":
+            add_planned_skips(cursor, execution.pk, skips)
+    return Added(contacts, recipients)
+
+
+def _adding(scope: Scope, execution: Execution, hits: Sequence[Claimed]) -> Composable:
+    """Whoever has another's address is sent to as well: each of the two has an event of its own."""
+    return SQL("""
+        WITH given AS MATERIALIZED (
+            SELECT * FROM unnest({contacts}::bigint[], {events}::bigint[], {months}::date[])
+                AS one (contact_id, event_id, received_month)
+        ),
+        found AS MATERIALIZED ({candidates}),
+        ruled_out AS (
+            INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
+                outcome, attempts, recorded_at, reason)
+            SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
+                clock_timestamp(), reason
+            FROM found WHERE reason IS NOT NULL
+        ),
+        told AS (
+            INSERT INTO executions_recipientdata (execution_id, contact_id, event)
+            SELECT {execution}, g.contact_id, jsonb_build_object(
+                'id', e.id, 'name', e.name, 'at', e.at, 'properties', e.properties)
+            FROM given g JOIN audiences_event e
+                ON e.workspace_id = {workspace} AND e.id = g.event_id AND e.received_month = g.received_month
+            WHERE g.contact_id IN (SELECT contact_id FROM found)
+        ),
+        sendable AS (
+            SELECT count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
+            FROM (SELECT contact_id, address_id FROM found WHERE reason IS NULL ORDER BY contact_id, address_id) o
+        ),
+        batches AS MATERIALIZED (
+            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id,
+                contact_ids[first:first + {size} - 1] AS contact_ids,
+                address_ids[first:first + {size} - 1] AS address_ids
+            FROM sendable, generate_series(1, n, {size}) first
+        ),
+        hot AS (
+            INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
+                crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
+            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), clock_timestamp(), 'ready', 0,
+                0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
+        ),
+        arrays AS (
+            INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
+            SELECT id, contact_ids, address_ids FROM batches
+        )
+        SELECT (SELECT count(DISTINCT contact_id) FROM found), (SELECT count(*) FROM found), (
+            SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
+                SELECT reason, count(*) AS n FROM found WHERE reason IS NOT NULL GROUP BY reason) r)
+    """).format(
+        contacts=Literal([hit.contact_id for hit in hits]),
+        events=Literal([hit.event_id for hit in hits]),
+        months=Literal([hit.received_month for hit in hits]),
+        candidates=candidates_sql(scope, _contacts(scope), one_by_one=True),
+        launched_on=Literal(execution.launched_on),
+        execution=Literal(execution.pk),
+        workspace=Literal(execution.workspace_id),
+        skipped=Literal(Outcome.SKIPPED.value),
+        open=Literal(BatchState.OPEN.value),
+        size=Literal(BATCH_SIZE),
+    )
+
+
+def _contacts(scope: Scope) -> Composable:
+    known = SQL("SELECT c.id FROM given g JOIN audiences_contact c ON c.id = g.contact_id AND c.workspace_id = {}")
+    return known.format(Literal(scope.workspace_id))

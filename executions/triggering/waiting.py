@@ -1,0 +1,38 @@
+"""What the sweep does for triggers: finds events that are due, whatever became of the alarm that was set for them."""
+
+from django.db import connection
+
+# The transaction of an event that was accepted while its trigger was deactivated is over by then.
+LINGERS_SECONDS = 300
+
+
+def sweep() -> list[int]:
+    """Activations to be promoted. Those that have ended, and have nothing left, are not looked at again."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        found = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_EMPTIED, [LINGERS_SECONDS])
+    return found
+
+
+def forget_old_uses() -> None:
+    """Of triggers that send every time, only the last hour's are ever asked for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET)
+
+
+_DUE = """
+    SELECT a.id FROM executions_triggeractivation a
+    WHERE a.emptied_at IS NULL AND EXISTS (SELECT FROM audiences_triggerhit h
+        WHERE h.activation_id = a.id AND (h.due_at <= clock_timestamp() OR a.drops_waiting))
+    ORDER BY a.id
+"""
+_EMPTIED = """
+    UPDATE executions_triggeractivation a SET emptied_at = clock_timestamp()
+    WHERE a.emptied_at IS NULL AND a.ended_at < clock_timestamp() - make_interval(secs => %s)
+        AND NOT EXISTS (SELECT FROM audiences_triggerhit h WHERE h.activation_id = a.id)
+"""
+_FORGET = """
+    DELETE FROM executions_triggeruse u WHERE u.last_at < clock_timestamp() - interval '2 hours' AND NOT EXISTS (
+        SELECT FROM audiences_eventtrigger t WHERE t.campaign_id = u.campaign_id AND t.per_contact <> 'every')
+"""
