@@ -53,7 +53,7 @@ class FailReason(models.TextChoices):
     INVALID_TOKEN = "invalid_token", "The provider no longer knows the token"
     RETRIES_EXHAUSTED = "retries_exhausted", "The provider kept refusing for now"
     RENDER_ERROR = "render_error", "The template could not be rendered for this recipient"
-    SETTLED = "settled", "It was unknown, and somebody settled it as failed"
+    SETTLED = "settled", "It was unknown, and was settled as failed"
     WORKER_CRASHED = "worker_crashed", "Its batch crashed the worker three times, and was given up"
 
 

@@ -1,14 +1,14 @@
 """Uses of the frequency caps given back outside a worker: in Django's own transaction, by the same statements."""
 
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection
 from datetime import date
-from typing import Any, cast
 
 from django.db import connection
 from psycopg import AsyncCursor
 
 from executions.caps import reservation
 from executions.caps.reservation import Caps
+from executions.in_django import as_async, at_once
 
 
 def give_back_unused(
@@ -20,32 +20,10 @@ def give_back_unused(
         return
     caps = Caps(workspace_id, execution_id, kind=0, rules=())
     with connection.cursor() as cursor:
-        _at_once(_give_back(cast(AsyncCursor, _Cursor(cursor)), caps, set(contacts), launched_on, batch_id))
+        at_once(_give_back(as_async(cursor), caps, set(contacts), launched_on, batch_id))
 
 
 async def _give_back(cursor: AsyncCursor, caps: Caps, contacts: set[int], launched_on: date, batch_id: int) -> None:
     await reservation.lock_uses(cursor, caps, contacts)
     used = await reservation.still_used(cursor, caps, contacts, launched_on=launched_on, batch_id=batch_id)
     await reservation.give_back(cursor, caps, contacts - used)
-
-
-class _Cursor:
-    """Django's cursor as `reservation` calls one; it answers before it returns."""
-
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
-
-    async def execute(self, query: Any, parameters: Any = None) -> None:
-        self._cursor.execute(query, parameters)
-
-    async def fetchall(self) -> Any:
-        return self._cursor.fetchall()
-
-
-def _at_once(work: Coroutine[Any, Any, None]) -> None:
-    """Nothing in it waits, so it needs no loop, and may run where another has one."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("It waited for something.")

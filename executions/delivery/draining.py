@@ -16,6 +16,7 @@ from executions.delivery.runtime import Runtime, runtime
 from executions.delivery.turn import TurnEnd, run_ending_turn, run_turn
 from executions.delivery.unusable import UNUSABLE, say_unusable
 from executions.models import Execution
+from executions.settling.woken import settle_lost
 from executions.states import SkipReason, State
 from providers.contract import ConfigError
 
@@ -78,6 +79,8 @@ def _deliver(here: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
     except ConfigError as error:
         here.run(_trip(here, provider, str(error)))
         return NOTHING
+    if ended.lost is not None:
+        settle_lost(prepared, ended.lost)
     if provider.probing:
         breaker.leave_probe(provider)
     return ended

@@ -74,24 +74,33 @@ async def _recover(here: Runtime, recording: Recording, held: _Held, dead: DeadJ
 
 
 async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal | None) -> tuple[Claim, int] | None:
-    """The claim and how far it is marked. The journal stays named: we might die too.
+    """The claim and how far it is marked. The journal stays named: we might die too. A silent owner that lives after
+    all finds its claim among the `SilentClaim`s (`executions.settling.woken`).
 
     None where another was first, where the owner, not known to be dead, has renewed its lease meanwhile, and where a
     transaction of the owner still holds the row: the sweep must not wait for a process that was stopped in it.
     """
     cursor = await database.execute(
         SQL("""
-        UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
-        FROM executions_execution e WHERE e.id = b.execution_id AND b.id = (
-            SELECT id FROM executions_batch WHERE id = {id} AND lease_token = {old} AND {gone} FOR UPDATE SKIP LOCKED)
-        RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
-            b.marked_to
+        WITH taken AS (
+            UPDATE executions_batch b SET lease_token = {token}, lease_until = {lease_end}
+            FROM executions_execution e WHERE e.id = b.execution_id AND b.id = (
+                SELECT id FROM executions_batch WHERE id = {id} AND lease_token = {old} AND {gone}
+                FOR UPDATE SKIP LOCKED)
+            RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
+                b.marked_to
+        ), silent AS (
+            INSERT INTO executions_silentclaim (token, batch_id, workspace_id, first, stop)
+            SELECT {old}, id, workspace_id, position, marked_to FROM taken WHERE {silent} AND marked_to > position
+        )
+        SELECT * FROM taken
         """).format(
             token=Literal(uuid4()),
             lease_end=lease_end(),
             id=Literal(held.id),
             old=Literal(held.token),
             gone=expired("lease_until") if dead is None else SQL("TRUE"),
+            silent=Literal(dead is None),
         )
     )
     row = await cursor.fetchone()
@@ -145,7 +154,7 @@ def _in_doubt(recording: Recording, claim: Claim) -> Fate:
     return in_doubt(
         attempts=claim.attempt + 1,
         on_unknown=recording.on_unknown,
-        response="The worker died after it had begun to hand the message over.",
+        response="The worker died, or fell silent, after it had begun to hand the message over.",
     )
 
 

@@ -78,6 +78,11 @@ class Runtime:
             self._journal.abandon(words)
             self._journal = None
 
+    def part_with_journal(self, journal: Journal) -> None:
+        """The next batch gets another; whoever keeps this one abandons it."""
+        if self._journal is journal:
+            self._journal = None
+
     def prepared(self, execution_id: int) -> Prepared:
         """An execution never changes what it says. Raises as `prepare`."""
         found = self._prepared.get(execution_id) or prepare(execution_id)

@@ -1,8 +1,10 @@
 """The sweep: finds in the database whatever is due, so that no message needs to arrive for a campaign to complete."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from psycopg.sql import SQL, Literal
 
 from executions.delivery import breaker, slowness
@@ -13,8 +15,11 @@ from executions.delivery.lanes import Turn, lost_turns, open_lanes
 from executions.delivery.leases import LET_GO_IF_SILENT, expired
 from executions.delivery.recovery import recover
 from executions.delivery.runtime import runtime
-from executions.models import Batch
+from executions.models import Batch, SilentClaim
 from executions.states import BatchState
+
+# A worker that wakes later than this has left its journal, and its people, to be settled by hand.
+FORGET_SILENT = timedelta(days=7)
 
 
 class Found(NamedTuple):
@@ -140,3 +145,4 @@ def merge_fragments() -> None:
 def tidy_journals() -> None:
     needed = Batch.objects.exclude(state=BatchState.CLOSED).exclude(journal="").values_list("journal", flat=True)
     remove_stale(set(needed))
+    SilentClaim.objects.filter(at__lt=Now() - FORGET_SILENT).delete()

@@ -22,6 +22,7 @@ from executions.delivery.rounds import LONGEST_ROUND_SECONDS, TOO_SLOW
 from executions.delivery.runtime import Runtime
 from executions.delivery.window import Window, unsettled
 from executions.models import Execution
+from executions.settling.woken import Lost
 from executions.states import SkipReason, State
 from providers.contract import FINISH_SECONDS, Adapter, Message, Result, Verdict
 
@@ -47,11 +48,12 @@ class Lane(NamedTuple):
 
 class TurnEnd(NamedTuple):
     """`more`: time ran out before the work did. `closed`: a batch was finished, so the execution may be.
-    `dry`: no batch was due any more."""
+    `dry`: no batch was due any more. `lost`: a batch that was taken from us, to be settled by what we know."""
 
     more: bool
     closed: bool
     dry: bool = False
+    lost: Lost | None = None
 
 
 async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) -> TurnEnd:
@@ -71,6 +73,8 @@ async def run_turn(runtime: Runtime, prepared: Prepared, provider: Available) ->
             return TurnEnd(more=False, closed=closed, dry=True)
         work = BatchWork(lane, claim, journal)
         closed |= await work.run()
+        if work.lost is not None:
+            return TurnEnd(more=True, closed=closed, lost=work.lost)
         if work.stopped:
             return TurnEnd(more=work.cut_off, closed=closed)
         if work.gave_way:
@@ -114,6 +118,7 @@ class BatchWork:
         self._lease_ends = self._looked_at + LEASE_SECONDS
         self.stopped = False
         self.cut_off = False
+        self.lost: Lost | None = None
 
     @property
     def gave_way(self) -> bool:
@@ -126,7 +131,8 @@ class BatchWork:
             await self._chunks()
         except LeaseLost as lost:
             logger.warning("%s was given to another worker", lost)
-            self._lane.runtime.abandon_journal()
+            self._lane.runtime.part_with_journal(self._journal)
+            self.lost = Lost(self._window, self._journal)
         except BaseException as error:
             self._lane.runtime.abandon_journal(f"{type(error).__name__}: {error}")
             raise

@@ -1,22 +1,22 @@
 """Settling `unknown` by hand: somebody has looked it up at the provider, and says sent or failed.
 
-The one change that the ledger allows: from `unknown` only, with the counts in the same transaction, audited.
-The counts move in a batch of their own, which has no recipients: its `unknown` is negative.
+From `unknown` only, with the counts in the same transaction, audited. Beside this only a worker that wakes after it was
+given up (`woken`) changes the ledger.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import F
 from psycopg.sql import SQL, Composable, Literal
 
 from common.authorship import Actor
 from common.errors import FieldError, Invalid
 from executions.caps.giving_back import give_back_unused
 from executions.locks import lock_execution
-from executions.models import Batch, Execution
-from executions.states import BatchState, FailReason, Outcome
+from executions.models import Execution
+from executions.settling.counts import move_counts
+from executions.states import FailReason, Outcome
 from workspaces.audit import record
 
 MOST_IDS = 10_000
@@ -24,7 +24,6 @@ MOST_ERRORS = 100
 NOTE_LENGTH = 500
 OUTCOMES = (Outcome.SENT.label, Outcome.FAILED.label)
 NOTHING_SETTLED = "Nothing was settled."
-REASON = "settled"
 Key = tuple[int, int]
 
 
@@ -176,18 +175,8 @@ def _refuse(errors: list[FieldError]) -> None:
 
 
 def _count(execution: Execution, outcome: Outcome, number: int) -> None:
-    made, _ = Batch.objects.get_or_create(
-        execution=execution,
-        state=BatchState.CLOSED,
-        reason=REASON,
-        size=0,
-        defaults={"workspace_id": execution.workspace_id},
-    )
-    change = {outcome.label: F(outcome.label) + number, "unknown": F("unknown") - number}
-    reasons = made.reasons
-    if outcome is Outcome.FAILED:
-        reasons = {"failed": {FailReason.SETTLED.value: made.failed + number}}
-    Batch.objects.filter(pk=made.pk).update(**change, reasons=reasons)
+    reasons = {outcome.label: {FailReason.SETTLED.value: number}} if outcome is Outcome.FAILED else {}
+    move_counts(execution, {outcome.label: number, Outcome.UNKNOWN.label: -number}, reasons)
 
 
 def _give_back(execution: Execution, contacts: set[int]) -> None:

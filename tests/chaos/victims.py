@@ -4,6 +4,7 @@ import os
 import random
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -44,11 +45,13 @@ def journals_of(pid: int) -> set[str]:
     return {Path(link).name for link in links if link.endswith(".journal")}
 
 
-def working_child(rig: Rig, execution_ids: list[int], dice: random.Random) -> tuple[int, Held]:
-    """A child with messages in flight, and its batch."""
+def working_child(
+    rig: Rig, execution_ids: list[int], dice: random.Random, *, besides: Collection[int] = ()
+) -> tuple[int, Held]:
+    """A child with messages in flight, and its batch; `besides` those known already."""
 
     def look() -> tuple[int, Held] | None:
-        children = sorted(rig.children())
+        children = sorted(set(rig.children()).difference(besides))
         dice.shuffle(children)
         batches = {held.journal: held for held in held_batches(rig, execution_ids)}
         for pid in children:

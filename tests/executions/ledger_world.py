@@ -22,6 +22,7 @@ from executions.delivery.turn import run_ending_turn
 from executions.delivery.window import Window, unsettled
 from executions.models import Batch, Execution, FrequencyUse
 from executions.reading.progress import progress_of
+from executions.settling.woken import Lost, settle_lost
 from executions.states import BatchState, Outcome, SkipReason, State
 from providers.contract import HANDED_OVER, Result, Verdict, outcome_code
 from tests.executions.rows import make_execution
@@ -107,7 +108,7 @@ class World:
         try:
             here.run(work())
         except LeaseLost:
-            self._end(worker)
+            self._wake(worker)
             return
         worker.silent = False
         marked = [message for message in worker.window.waiting if message.index not in before]
@@ -178,6 +179,20 @@ class World:
         key = (worker.execution_id, worker.window.recipients[index])
         assert not self.arrived[key] or self.on_unknown == "resend", "nobody is sent to twice"
         self.arrived[key] += arrives
+
+    def _wake(self, worker: Worker) -> None:
+        """It sends nothing more, and what it knows is put in the place of what recovery could only doubt."""
+        settle_lost(runtime().prepared(worker.execution_id), Lost(worker.window, worker.journal))
+        self.workers.remove(worker)
+        in_doubt = {
+            pair for pair, (outcome, _reason) in self.rows(worker.execution_id).items() if outcome is Outcome.UNKNOWN
+        }
+        known = {pair for place, pair in worker.window.recipients.items() if self._knows(worker, place)}
+        assert self.on_unknown == "resend" or not in_doubt & known, "whoever it knows of is not in doubt"
+
+    def _knows(self, worker: Worker, place: int) -> bool:
+        fate = worker.window.fates.get(place)
+        return fate is None or fate.outcome is not Outcome.UNKNOWN
 
     def _end(self, worker: Worker) -> None:
         worker.journal.remove()

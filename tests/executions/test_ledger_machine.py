@@ -32,6 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 VERDICTS = [Verdict.SENT, Verdict.FAILED, Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN, Verdict.UNSTARTED]
 ANSWERS = st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=4)
+ENDS = st.sampled_from(["leave", "record", "crash", "sleep"])
 FINAL = st.lists(st.sampled_from([Verdict.SENT, Verdict.FAILED, Verdict.UNKNOWN]), min_size=1, max_size=4)
 MOST_LAUNCHES = 2
 MOST_EXECUTIONS = 5
@@ -85,7 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.world.turn(worker, want=want)
         return worker if worker in self.world.workers else None
 
-    @rule(pick=PICK, want=st.integers(1, 6), verdicts=ANSWERS, end=st.sampled_from(["leave", "record", "crash"]))
+    @rule(pick=PICK, want=st.integers(1, 6), verdicts=ANSWERS, end=ENDS)
     def work_on_a_batch(self, pick: int, want: int, verdicts: list[Verdict], end: str) -> None:
         """All in one, so that the machine comes further than by single steps."""
         worker = self._begin(self.execution(pick), want)
@@ -95,6 +96,11 @@ class LedgerMachine(RuleBasedStateMachine):
         if end == "crash":
             self.world.crash(worker, in_flight=1)
             self.world.recover()
+        elif end == "sleep":
+            self.world.stop(worker)
+            self.world.recover()
+            self.world.finish()
+            self.world.turn(worker)
         else:
             self.world.turn(worker, want=0, leave=end == "leave")
 

@@ -1,7 +1,6 @@
 """Workers that die in the middle: played by claiming and marking as a worker does, and stopping there."""
 
 import platform
-from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -14,9 +13,8 @@ from executions.delivery.chunk import LeaseLost, lock_batch, turn_chunk
 from executions.delivery.draining import drain
 from executions.delivery.journal import Journal, open_dead
 from executions.delivery.lanes import open_lanes
-from executions.delivery.planning import plan
 from executions.delivery.recovery import recover
-from executions.delivery.runtime import Runtime, close_runtime, connection_parameters, runtime
+from executions.delivery.runtime import close_runtime, connection_parameters, runtime
 from executions.delivery.window import Window
 from executions.models import Batch, BatchCrash, Delivery, Execution, FrequencyCap, FrequencyUse
 from executions.reading.progress import progress_of, state_reason
@@ -24,46 +22,14 @@ from executions.states import BatchState, State
 from providers.contract import HANDED_OVER, UNTOUCHED, Verdict, outcome_code
 from providers.models import SandboxMessage
 from templates_registry.models import TemplateVersion
-from tests.executions.rows import ledger, make_execution
+from tests.executions.dying import die, expire, mark, outcomes, planned
+from tests.executions.rows import ledger
 from tests.executions.work import counts, drain_all, make_due
-from tests.factories import make_contacts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SENT = outcome_code(Verdict.SENT)
-
-
-async def _mark(here: Runtime, execution: Execution, journal: Journal, want: int) -> Window:
-    database = await here.connection()
-    claim = await claim_batch(database, execution.pk, journal=journal.name)
-    assert claim is not None
-    window = Window.of(claim)
-    await turn_chunk(database, here.prepared(execution.pk), window, want=want)
-    return window
-
-
-def die(execution: Execution, marks: Sequence[int], *, want: int | None = None) -> tuple[Window, str]:
-    """A worker that marked `want` recipients, wrote these marks, and was killed."""
-    here = runtime()
-    here.prepared(execution.pk)
-    journal = Journal()
-    window = here.run(_mark(here, execution, journal, want or len(marks)))
-    start = window.claim.position
-    journal.view[start : start + len(marks)] = bytes(marks)
-    journal.abandon()
-    return window, journal.name
-
-
-def planned(workspace: Workspace, people: int, **fields: str) -> Execution:
-    make_contacts(workspace, people)
-    execution = make_execution(workspace, **fields)
-    plan(execution.pk)
-    return execution
-
-
-def outcomes(execution: Execution) -> list[str]:
-    return [outcome for _contact, _address, outcome, _reason in ledger(execution)]
 
 
 def test_the_journal_leaves_only_those_in_doubt_who_were_handed_over(workspace: Workspace) -> None:
@@ -111,16 +77,12 @@ def test_without_the_journal_everything_marked_is_in_doubt_once_the_lease_has_en
     assert counts(execution) == {"sent": 2, "unknown": 2}
 
 
-def expire(claim: Claim) -> None:
-    Batch.objects.filter(pk=claim.id).update(lease_until="2020-01-01T00:00:00Z")
-
-
 def test_a_worker_that_lives_is_left_alone(workspace: Workspace) -> None:
     execution = planned(workspace, 2)
     here = runtime()
     here.prepared(execution.pk)
     journal = Journal()
-    window = here.run(_mark(here, execution, journal, 2))
+    window = here.run(mark(here, execution, journal, 2))
     recover(here)
     assert Batch.objects.get(execution=execution).lease_token == window.claim.token
     journal.remove()
@@ -132,7 +94,7 @@ def test_a_worker_that_wakes_after_its_lease_is_refused(workspace: Workspace) ->
     here = runtime()
     here.prepared(execution.pk)
     journal = Journal()
-    window = here.run(_mark(here, execution, journal, 2))
+    window = here.run(mark(here, execution, journal, 2))
     journal.view[0] = SENT
     expire(window.claim)
     recover(here)
@@ -246,7 +208,7 @@ def test_a_lease_renewed_while_the_recoverer_waited_is_not_taken(workspace: Work
     here = runtime()
     prepared = here.prepared(execution.pk)
     journal = Journal()
-    window = here.run(_mark(here, execution, journal, 2))
+    window = here.run(mark(here, execution, journal, 2))
     expire(window.claim)
     [held] = recovery._held()
 
@@ -300,7 +262,7 @@ def test_a_commit_whose_answer_was_lost_is_found_to_be_done(workspace: Workspace
     here = runtime()
     here.prepared(execution.pk)
     journal = Journal()
-    window = here.run(_mark(here, execution, journal, 2))
+    window = here.run(mark(here, execution, journal, 2))
     forgetful = Window(window.claim, 0, 0)
 
     async def again() -> None:
@@ -318,7 +280,7 @@ def test_what_a_lost_commit_reserved_is_given_back_when_the_execution_is_paused(
     here = runtime()
     here.prepared(execution.pk)
     journal = Journal()
-    window = here.run(_mark(here, execution, journal, 2))
+    window = here.run(mark(here, execution, journal, 2))
     forgetful = Window(window.claim, 0, 0)
     Execution.objects.filter(pk=execution.pk).update(state=State.PAUSED)
 
