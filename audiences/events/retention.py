@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 
 
 def tend_months(today: date | None = None) -> list[date]:
-    """Which months were dropped. One with an event that is still to be sent upon stays, and one that somebody reads for longer than two seconds stays until the next time."""
+    """Which months were dropped. One with an event that is still to be sent upon stays; one that somebody reads for
+    longer than two seconds stays until the next time."""
     today = today or database_today()
     make_partitions([TABLE], today)
     oldest = today - timedelta(days=settings.EVENT_RETENTION_DAYS)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from audiences.models import Address, Contact
 from common.errors import Unreadable
 from common.parsing import read_object
+from executions.delivery.example_event import example_event_field
 from templates_registry.liquid import Precedence
 from templates_registry.models import Template
 from templates_registry.review import review
@@ -32,7 +33,7 @@ def template_preview(request: HttpRequest, template_id: int) -> HttpResponse:
     attributes = contact.attributes if contact else {}
     precedence = Precedence(
         defaults={**typed["defaults"], **({} if contact else typed["sample"])},
-        reserved=_reserved(contact),
+        reserved=_reserved(contact, typed["sample"]),
     )
     content = typed["content"]
     seen = review(
@@ -81,12 +82,12 @@ def _contact(workspace_id: int, wanted: str) -> Contact | None:
     return address.contact if address else None
 
 
-def _reserved(contact: Contact | None) -> dict[str, Any]:
+def _reserved(contact: Contact | None, sample: dict[str, Any]) -> dict[str, Any]:
     known = {"external_id": contact.external_id, "locale": contact.locale} if contact else {"external_id": "user-1"}
     return {
         "unsubscribe_url": _EXAMPLE_URL,
         "preferences_url": f"{settings.BASE_URL}/preferences/example",
         "contact": known,
         "campaign": {"id": 0, "name": "Preview"},
-        "event": {},
+        "event": example_event_field(sample),
     }

@@ -40,6 +40,9 @@ class ExecutionLike(Protocol):
     @property
     def personalization(self) -> Any: ...
 
+    @property
+    def event(self) -> Any: ...
+
 
 class EmailBody(NamedTuple):
     """`even`: it is certain that no line of a body begins with a dot, and that no NUL is there."""
@@ -110,7 +113,10 @@ def compile_content(execution: ExecutionLike, *, strict: bool = True) -> Content
         defaults=version.defaults,
         campaign=execution.campaign_personalization,
         execution=execution.personalization,
-        reserved={"campaign": {"name": execution.campaign_name, "tags": list(execution.tags)}, "event": {}},
+        reserved={
+            "campaign": {"name": execution.campaign_name, "tags": list(execution.tags)},
+            "event": event_field(execution.event) if execution.event else {},
+        },
     )
     return Content(execution.type, [_piece(execution.type, source, strict) for source in found], levels)
 
@@ -126,3 +132,12 @@ def contact_field(
 ) -> dict[str, Any]:
     """The reserved variable `contact`."""
     return {**attributes, "external_id": external_id, "locale": locale, "timezone": timezone, "attributes": attributes}
+
+
+def event_field(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The reserved variable `event`: its properties by name, `name` and `at`; `properties` has those of that name too.
+
+    `event` has name, at and properties, as `RecipientData` and `Execution` keep it.
+    """
+    properties = event["properties"]
+    return {**properties, "name": event["name"], "at": event["at"], "properties": properties}

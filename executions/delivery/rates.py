@@ -15,6 +15,7 @@ import redis.asyncio
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from common.alarms import SET_ALARM
 from executions.delivery.breaker import Available
 from providers import buckets
 from providers.buckets import QUANTUM_SECONDS, WHOLE, askers_key, bucket_key, slowed_key
@@ -26,11 +27,6 @@ LOOK_SECONDS = 0.1
 FIRST_QUEUE = "volley.transactional"
 ALARMS = "volley:alarms"
 _TAUGHT_NOTHING = "-"
-# KEYS: the alarms. ARGV: ms from now, execution. An earlier alarm stays.
-_SET_ALARM = """
-local time = redis.call('TIME')
-return redis.call('ZADD', KEYS[1], 'LT', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1], ARGV[2])
-"""
 
 
 class Taken(NamedTuple):
@@ -74,7 +70,7 @@ class Rates:
         self._take_each = self._redis.register_script(buckets.TAKE_EACH)
         self._slow = self._redis.register_script(buckets.SLOW)
         self._slowed = self._redis.register_script(buckets.SLOWED)
-        self._set_alarm = self._redis.register_script(_SET_ALARM)
+        self._set_alarm = self._redis.register_script(SET_ALARM)
         self._looked_at, self._urgent = -math.inf, False
         self._known: dict[int, tuple[float, dict[str, float]]] = {}
         self._local: dict[tuple[int, str], _LocalBucket] = {}

@@ -9,6 +9,7 @@ from audiences.models import Address, Contact
 from campaigns.models import Campaign
 from campaigns.selectors import tags_of
 from executions.delivery.content import contact_field
+from executions.delivery.example_event import example_event_field
 from templates_registry.liquid import Precedence
 from templates_registry.review import review
 
@@ -38,7 +39,7 @@ def preview_launch(
         defaults={**version.defaults, **({} if contact else template.sample)},
         campaign=campaign.personalization,
         execution=personalization,
-        reserved=_reserved(campaign, contact),
+        reserved=_reserved(campaign, contact, template.sample),
     )
     seen = review(
         type=template.type,
@@ -53,7 +54,7 @@ def preview_launch(
     }
 
 
-def _reserved(campaign: Campaign, contact: Contact | None) -> dict[str, Any]:
+def _reserved(campaign: Campaign, contact: Contact | None, sample: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "unsubscribe_url": f"{settings.BASE_URL}/u/example",
         "preferences_url": f"{settings.BASE_URL}/preferences/example",
@@ -64,5 +65,5 @@ def _reserved(campaign: Campaign, contact: Contact | None) -> dict[str, Any]:
             attributes=contact.attributes if contact else {},
         ),
         "campaign": {"name": campaign.name, "tags": tags_of([campaign]).get(campaign.pk, [])},
-        "event": {},
+        "event": example_event_field(sample, campaign_id=campaign.pk),
     }

@@ -98,6 +98,8 @@ def _create(original: Execution, ready: Ready, include: Sequence[str], actor: Ac
         personalization=original.personalization,
         once=original.once,
         rate_per_minute=original.rate_per_minute,
+        activation_id=original.activation_id,
+        event=original.event,
         retry_of=original,
         state=first_state(ready.campaign, None),
         # The ledger names its contacts, also those that were deleted: none may be greater.
@@ -112,7 +114,7 @@ def _create(original: Execution, ready: Ready, include: Sequence[str], actor: Ac
 def _copy_personalization(original: Execution, execution: Execution) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO executions_recipientdata (execution_id, contact_id, personalization)"
-            " SELECT %s, contact_id, personalization FROM executions_recipientdata WHERE execution_id = %s",
+            "INSERT INTO executions_recipientdata (execution_id, contact_id, personalization, event)"
+            " SELECT %s, contact_id, personalization, event FROM executions_recipientdata WHERE execution_id = %s",
             [execution.pk, original.pk],
         )

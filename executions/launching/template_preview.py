@@ -7,6 +7,7 @@ from django.conf import settings
 
 from audiences.models import Contact
 from executions.delivery.content import contact_field
+from executions.delivery.example_event import example_event_field
 from templates_registry.liquid import Precedence
 from templates_registry.models import Template
 from templates_registry.review import review
@@ -19,7 +20,8 @@ def preview_template(
     """The wire shape. `content` is null where an error keeps it from being rendered."""
     version = version_of(template)
     levels = Precedence(
-        defaults={**version.defaults, **({} if contact else template.sample)}, reserved=_reserved(contact)
+        defaults={**version.defaults, **({} if contact else template.sample)},
+        reserved=_reserved(contact, template.sample),
     )
     seen = review(
         type=template.type,
@@ -37,7 +39,7 @@ def preview_template(
     }
 
 
-def _reserved(contact: Contact | None) -> dict[str, Any]:
+def _reserved(contact: Contact | None, sample: Mapping[str, Any]) -> dict[str, Any]:
     shown = contact_field(
         external_id=contact.external_id if contact else "user-1",
         locale=contact.locale if contact else "",
@@ -49,5 +51,5 @@ def _reserved(contact: Contact | None) -> dict[str, Any]:
         "preferences_url": f"{settings.BASE_URL}/preferences/example",
         "contact": shown,
         "campaign": {"name": "Preview", "tags": []},
-        "event": {},
+        "event": example_event_field(sample),
     }

@@ -16,6 +16,7 @@ from common.authorship import Actor
 from common.channels import APP_TYPES, Type
 from common.errors import FieldError, Invalid
 from executions.delivery.content import Content, compile_content, contact_field
+from executions.delivery.example_event import example_event
 from executions.delivery.prepared import json_for, mailboxes
 from executions.launching.checks import Ready, content_errors, gather, route_errors
 from providers.contract import Message, ProviderSettings, Result, Verdict
@@ -49,6 +50,7 @@ class _Draft:
     tags: Sequence[str]
     campaign_personalization: Mapping[str, Any]
     personalization: Mapping[str, Any]
+    event: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _compose(
         ready.tags,
         campaign.personalization,
         personalization,
+        example_event(template.sample, campaign_id=campaign.pk),
     )
     try:
         content = compile_content(draft)
