@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from campaigns.models import Purpose
 from common.wall_clock import zone_named, zone_names, zone_or_utc
-from executions.models import Execution, QuietHours, QuietPolicy
+from executions.models import Execution, QuietHours
 from executions.quiet_hours.hours import Hours, Quiet, quiet_at
 from executions.timing.local_time import AT_ONCE, LocalTime, Start, start_in
 from executions.timing.models import LocalPast
@@ -101,7 +101,7 @@ def terms_of(execution: Execution, *, began: datetime) -> Terms | None:
     return Terms(
         home=zone_or_utc(name),
         local=_local_time(execution, began),
-        hours=tuple(Hours(one.starts, one.ends, frozenset(one.days), one.policy == QuietPolicy.HOLD) for one in rules),
+        hours=tuple(one.hours for one in rules),
         rules=tuple(str(one) for one in rules),
     )
 

@@ -4,6 +4,7 @@ from django.db.models import F, Q
 
 from common.authorship import Authored
 from common.channels import Type
+from executions.quiet_hours.hours import Hours
 from executions.quiet_hours.words import describe
 from workspaces.models import Workspace
 
@@ -38,3 +39,7 @@ class QuietHours(Authored):
 
     def __str__(self) -> str:
         return describe(type=self.type, starts=self.starts, ends=self.ends, days=self.days, policy=self.policy)
+
+    @property
+    def hours(self) -> Hours:
+        return Hours(self.starts, self.ends, frozenset(self.days), self.policy == QuietPolicy.HOLD)

@@ -3,7 +3,7 @@
 A change holds from the next turn of each lane on, and who waits for the end of quiet hours is judged anew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, connection, transaction
@@ -14,7 +14,7 @@ from common.channels import Type
 from common.errors import FieldError, Invalid, NotFound
 from common.personalization import shown
 from executions.models import QuietHours, QuietPolicy
-from executions.quiet_hours.hours import Hours, never_end
+from executions.quiet_hours.hours import never_end
 from executions.quiet_hours.words import DAY_NAMES, clock, day_names, read_clock
 from executions.states import BatchState, SkipReason
 from workspaces import audit
@@ -106,10 +106,6 @@ def fields_of(found: QuietHours) -> dict[str, Any]:
     }
 
 
-def hours_of(found: Iterable[QuietHours]) -> list[Hours]:
-    return [Hours(one.starts, one.ends, frozenset(one.days), one.policy == QuietPolicy.HOLD) for one in found]
-
-
 def _found(among: QuerySet[QuietHours], quiet_id: int) -> QuietHours:
     found = among.filter(pk=quiet_id).first()
     if found is None:
@@ -156,7 +152,7 @@ def _refuse_endless(workspace_id: int) -> None:
     """All that apply to a type, taken together."""
     rules = list(quiet_hours_of(workspace_id=workspace_id))
     for type in Type.values:
-        if never_end(hours_of(one for one in rules if one.type in ("", type))):
+        if never_end(one.hours for one in rules if one.type in ("", type)):
             message = (
                 f"With the other quiet hours no minute of the week would be left for {type}: nobody would be sent to."
             )
