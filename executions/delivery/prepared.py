@@ -14,6 +14,7 @@ from common.channels import APP_TYPES, Type
 from executions.delivery.clocks import Clocks
 from executions.delivery.content import Content, compile_content, contact_field
 from executions.delivery.ledger import Ledger
+from executions.delivery.own_personalization import personalized_uploads
 from executions.delivery.roster import Recipient, Roster
 from executions.models import Execution, RecipientData
 from providers.contract import Message
@@ -144,6 +145,7 @@ def prepare(execution_id: int) -> Prepared:
         names=content.attribute_names,
         inline=RecipientData.objects.filter(execution_id=execution.pk).exists(),
         whole="contact" in content.fields,
+        uploads=personalized_uploads(execution.audience),
     )
     return Prepared(
         **_recording(execution),

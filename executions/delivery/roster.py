@@ -7,6 +7,7 @@ import orjson
 from psycopg import AsyncCursor
 from psycopg.sql import SQL, Composable, Literal
 
+from executions.delivery.own_personalization import OWN, own_personalization_sql
 from executions.states import SkipReason
 
 # json_build_object takes at most 100 arguments.
@@ -37,14 +38,24 @@ class Roster:
     """The query of one execution, built once."""
 
     def __init__(
-        self, *, workspace_id: int, execution_id: int, type: str, names: Sequence[str], inline: bool, whole: bool
+        self,
+        *,
+        workspace_id: int,
+        execution_id: int,
+        type: str,
+        names: Sequence[str],
+        inline: bool,
+        whole: bool,
+        uploads: Sequence[int] = (),
     ) -> None:
+        """`inline`: recipients have personalization of their own; `uploads`: these give it (`personalized_uploads`)."""
         self._whole = whole
+        own: Composable | None = None
+        if inline or uploads:
+            own = own_personalization_sql(execution_id=execution_id, uploads=uploads, contact_id=SQL("r.contact_id"))
         fields = _fields(names, whole=whole)
-        self._query = _query(workspace_id, execution_id, type, fields, inline=inline, whole=whole)
-        self._zoned = _query(
-            workspace_id, execution_id, type, fields, inline=inline, whole=whole, zone=SQL(", c.timezone")
-        )
+        self._query = _query(workspace_id, type, fields, own, whole=whole)
+        self._zoned = _query(workspace_id, type, fields, own, whole=whole, zone=SQL(", c.timezone"))
 
     async def read(
         self, cursor: AsyncCursor, *, batch_id: int, start: int, stop: int, zones: bool = False
@@ -95,22 +106,14 @@ def _fields(names: Sequence[str], *, whole: bool) -> Composable:
 
 def _query(
     workspace_id: int,
-    execution_id: int,
     type: str,
     fields: Composable,
+    own: Composable | None,
     *,
-    inline: bool,
     whole: bool,
     zone: Composable = _NOTHING,
 ) -> bytes:
     """With places for the batch, and the first and last place in it; made a text once for all chunks; `zone` last."""
-    personalization: Composable = SQL("NULL")
-    recipient_data: Composable = SQL("")
-    if inline:
-        personalization = SQL("d.personalization::text")
-        recipient_data = SQL(
-            "LEFT JOIN executions_recipientdata d ON d.execution_id = {} AND d.contact_id = r.contact_id"
-        ).format(Literal(execution_id))
     query = SQL("""
         SELECT r.contact_id, r.address_id, a.value, a.app_id, CASE
             WHEN c.id IS NULL OR a.id IS NULL THEN {deleted}
@@ -121,7 +124,7 @@ def _query(
             {fields}, {personalization}{contact}{zone}
         FROM r LEFT JOIN audiences_contact c ON c.id = r.contact_id AND c.workspace_id = {workspace}
             LEFT JOIN audiences_address a ON a.id = r.address_id AND a.contact_id = r.contact_id
-            {recipient_data}
+            {own}
         ORDER BY r.n
     """).format(
         deleted=Literal(SkipReason.DELETED.value),
@@ -131,9 +134,9 @@ def _query(
         workspace=Literal(workspace_id),
         type=Literal(type),
         fields=fields,
-        personalization=personalization,
+        personalization=SQL("NULL") if own is None else OWN,
         zone=zone,
         contact=SQL(", c.external_id, c.locale, c.timezone") if whole else SQL(""),
-        recipient_data=recipient_data,
+        own=SQL("") if own is None else own,
     )
     return _CHUNK + query.as_bytes().replace(b"%", b"%%")

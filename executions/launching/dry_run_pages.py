@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Composable, Literal
 
 from executions.cap_words import describe
 from executions.delivery.classify import Scope, contacts_sql, recipients_sql
+from executions.delivery.own_personalization import OWN, own_personalization_sql, personalized_uploads
 from executions.delivery.shared_addresses import rows_expected
 from executions.models import Execution, FrequencyCap, FrequencyKind
 
@@ -67,15 +68,20 @@ def read_page(scope: Scope, *, after: int, until: int, limit: int) -> PageRead:
     query = SQL("""
         WITH page AS MATERIALIZED ({page}), classified AS MATERIALIZED ({recipients})
         SELECT r.contact_id, r.address_id, r.reason, c.external_id, c.locale, c.timezone, a.value,
-            CASE WHEN r.reason IS NULL THEN c.attributes::text END, d.personalization::text
+            CASE WHEN r.reason IS NULL THEN c.attributes::text END, {personalization}
         FROM classified r JOIN audiences_contact c ON c.id = r.contact_id
         LEFT JOIN audiences_address a ON a.id = r.address_id
-        LEFT JOIN executions_recipientdata d ON d.execution_id = {execution} AND d.contact_id = r.contact_id
+        {own}
         ORDER BY r.contact_id, r.address_id
     """).format(
+        personalization=OWN,
+        own=own_personalization_sql(
+            execution_id=scope.execution_id,
+            uploads=personalized_uploads(scope.audience),
+            contact_id=SQL("r.contact_id"),
+        ),
         page=page,
         recipients=recipients_sql(scope, SQL("SELECT id FROM page"), until=until),
-        execution=Literal(scope.execution_id),
     )
     ruled_out: Counter[str] = Counter()
     candidates: list[Candidate] = []
