@@ -58,12 +58,15 @@ class CampaignViewSet(ViewSet):
 
     @extend_schema(
         summary="Create a campaign",
-        description="Stores a campaign and launches nothing: it rests until execute is called with its id.",
+        description="Stores a campaign and launches nothing: it rests until execute is called with its id, or, with a "
+        "trigger, until it is activated.",
         parameters=[IDEMPOTENCY_KEY],
         request=CampaignWrite,
         responses={200: CampaignCreated},
         examples=[
             OpenApiExample("A push campaign", examples.CREATE, request_only=True),
+            OpenApiExample("One that events trigger", examples.CREATE_TRIGGERED, request_only=True),
+            OpenApiExample("One for an event of the business", examples.CREATE_FOR_BUSINESS, request_only=True),
             OpenApiExample("Created", examples.CREATED, response_only=True),
         ],
     )
@@ -90,7 +93,8 @@ class CampaignViewSet(ViewSet):
 
     @extend_schema(
         summary="Change a campaign",
-        description="Changes the fields that are named. Executions keep what they froze at their launch.",
+        description="Changes the fields that are named. Executions keep what they froze at their launch, and an active "
+        "campaign what it was activated with. Its trigger can't be changed: 409 `active`.",
         request=CampaignChange,
         responses={200: CampaignAnswer},
         examples=[
@@ -107,11 +111,15 @@ class CampaignViewSet(ViewSet):
         campaign = update_campaign(
             campaign_id=campaign_id, workspace_id=workspace_id, actor=actor_of(request), **reading.values
         )
-        return _answer("Campaign changed successfully", campaign)
+        answer = _answer("Campaign changed successfully", campaign)
+        if answer.data["active"] and reading.values:
+            answer.data["warnings"].append(SENT_LATER)
+        return answer
 
     @extend_schema(
         summary="Archive a campaign",
-        description="Puts it away: it can't be changed or executed any more. Asking again changes nothing.",
+        description="Puts it away: it can't be changed or executed any more. Asking again changes nothing. "
+        "An active one is refused with 409 `active`: deactivate it first.",
         parameters=[IDEMPOTENCY_KEY],
         request=None,
         responses={200: CampaignAnswer},
@@ -123,6 +131,14 @@ class CampaignViewSet(ViewSet):
             campaign_id=campaign_id, workspace_id=workspace_of(request).pk, actor=actor_of(request)
         )
         return _answer("Campaign archived successfully", campaign)
+
+
+SENT_LATER = {
+    "field": "active",
+    "code": "applies_later",
+    "message": "The campaign is active and goes on sending what it was activated with. Deactivate and activate it to "
+    "send what was changed.",
+}
 
 
 def _answer(message: str, campaign: Campaign) -> Response:

@@ -14,11 +14,31 @@ CREATE: dict[str, Any] = {
     "once": False,
     "on_cap": "skip",
     "on_unknown": "hold",
+    "trigger": None,
+}
+CREATE_TRIGGERED: dict[str, Any] = {
+    "type": "email",
+    "name": "Left in the cart",
+    "template_id": 18,
+    "trigger": {
+        "event": "cart_updated",
+        "where": [{"name": "total", "value_type": "number", "operator": "at_least", "value": 20}],
+        "delay_seconds": 3600,
+        "per_contact": {"window_seconds": 86_400},
+        "cancel_on": {"event": "order_placed", "where": []},
+    },
+}
+CREATE_FOR_BUSINESS: dict[str, Any] = {
+    "type": "email",
+    "name": "The price fell",
+    "template_id": 19,
+    "trigger": {"event": "price_dropped", "audience": {"type": "segment", "id": 7}},
 }
 _CAMPAIGN: dict[str, Any] = {
     "campaign_id": 10001,
     "state": "draft",
     **CREATE,
+    "active": False,
     "warnings": [],
     "created_at": "2026-11-23T10:00:00Z",
     "created_by": {"kind": "api_key", "name": "demo"},

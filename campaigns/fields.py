@@ -18,6 +18,7 @@ class CampaignFields(TypedDict, total=False):
     once: bool
     on_cap: str
     on_unknown: str
+    trigger: Any
 
 
 DEFAULTS: CampaignFields = {
@@ -31,4 +32,5 @@ DEFAULTS: CampaignFields = {
     "once": False,
     "on_cap": "skip",
     "on_unknown": "hold",
+    "trigger": None,
 }

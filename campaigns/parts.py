@@ -1,10 +1,12 @@
 """Finds what a campaign refers to, in its workspace; foreign and absent are told alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiences.audience_sources import missing_sources
 from campaigns.models import Purpose
+from campaigns.trigger_reading import TriggerReading, read_trigger
 from common.channels import Type
 from common.errors import FieldError
 from common.personalization import shown
@@ -23,16 +25,25 @@ class Parts:
     apps: list[App] = field(default_factory=list)
     template: Template | None = None
     sender: Sender | None = None
+    trigger: TriggerReading | None = None
     errors: list[FieldError] = field(default_factory=list)
 
 
-def find_parts(*, workspace_id: int, fields: Mapping[str, Any]) -> Parts:
-    """`fields` is a whole campaign in the words of `CampaignFields`."""
+def find_parts(*, workspace_id: int, fields: Mapping[str, Any], given: Container[str]) -> Parts:
+    """`fields` is a whole campaign in the words of `CampaignFields`; the trigger is read where it is `given`."""
     parts = Parts()
     _find_apps(parts, workspace_id, fields["app_ids"])
     _find_template(parts, workspace_id, fields)
     _find_sender(parts, workspace_id, fields)
+    if "trigger" in given:
+        _read_trigger(parts, workspace_id, fields["trigger"])
     return parts
+
+
+def _read_trigger(parts: Parts, workspace_id: int, value: Any) -> None:
+    parts.trigger = read_trigger(value)
+    parts.errors += parts.trigger.errors
+    parts.errors += missing_sources(workspace_id=workspace_id, sources=parts.trigger.sources)
 
 
 def _find_apps(parts: Parts, workspace_id: int, app_ids: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
 
 from campaigns.models import Campaign, Tag
+from campaigns.triggers import wire_trigger_of
 from common.errors import NotFound
 
 
@@ -69,6 +70,7 @@ def fields_of(campaign: Campaign) -> dict[str, Any]:
         "once": campaign.once,
         "on_cap": campaign.on_cap,
         "on_unknown": campaign.on_unknown,
+        "trigger": wire_trigger_of(campaign),
     }
 
 

@@ -5,8 +5,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from audiences.events.models import EventTrigger
 from campaigns.models import Campaign, CampaignState, OnCap, OnUnknown, Purpose
 from campaigns.selectors import app_ids_of, tags_of
+from campaigns.trigger_reading import trigger_on_wire
+from campaigns.trigger_shape import TriggerField
+from campaigns.triggers import triggers_of
 from common.channels import ALIASES, Type
 from common.fields import FlagField, IdField, ItemsField, ObjectField, TextField, TimeField, WordField
 from common.serializers import StrictSerializer
@@ -35,6 +39,7 @@ class CampaignWrite(StrictSerializer):
     once = FlagField(required=False, help_text="It can be executed a single time.")
     on_cap = WordField(OnCap.choices, required=False, help_text="What happens to who is over a frequency cap.")
     on_unknown = WordField(OnUnknown.choices, required=False, help_text="What happens to who was perhaps sent to.")
+    trigger = TriggerField(required=False, allow_null=True, help_text="The event that it is sent upon; null for none.")
 
 
 class CampaignChange(CampaignWrite):
@@ -76,6 +81,8 @@ class CampaignStored(serializers.Serializer[Any]):
     once = serializers.BooleanField()
     on_cap = serializers.ChoiceField(OnCap.choices)
     on_unknown = serializers.ChoiceField(OnUnknown.choices)
+    trigger = TriggerField(allow_null=True)
+    active = serializers.BooleanField(help_text="Events trigger it: it was activated.")
     warnings = Warning(many=True)
     created_at = TimeField()
     created_by = CreatedBy()
@@ -103,12 +110,15 @@ class CampaignPage(serializers.Serializer[Any]):
 
 
 def campaigns_on_wire(campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:
-    """Two queries, however many campaigns."""
-    app_ids, tags = app_ids_of(campaigns), tags_of(campaigns)
-    return [on_wire(one, app_ids=app_ids.get(one.pk, []), tags=tags.get(one.pk, [])) for one in campaigns]
+    """Three queries, however many campaigns."""
+    app_ids, tags, triggers = app_ids_of(campaigns), tags_of(campaigns), triggers_of(campaigns)
+    return [
+        on_wire(one, app_ids=app_ids.get(one.pk, []), tags=tags.get(one.pk, []), trigger=triggers.get(one.pk))
+        for one in campaigns
+    ]
 
 
-def on_wire(campaign: Campaign, *, app_ids: list[str], tags: list[str]) -> dict[str, Any]:
+def on_wire(campaign: Campaign, *, app_ids: list[str], tags: list[str], trigger: EventTrigger | None) -> dict[str, Any]:
     return {
         "campaign_id": campaign.pk,
         "state": campaign.state,
@@ -123,7 +133,9 @@ def on_wire(campaign: Campaign, *, app_ids: list[str], tags: list[str]) -> dict[
         "once": campaign.once,
         "on_cap": campaign.on_cap,
         "on_unknown": campaign.on_unknown,
-        "warnings": warnings_of(campaign),
+        "trigger": trigger_on_wire(trigger) if trigger else None,
+        "active": bool(trigger and trigger.active),
+        "warnings": warnings_of(campaign, trigger),
         "created_at": campaign.created_at,
         "created_by": campaign.created_by,
         "updated_at": campaign.updated_at,
@@ -132,9 +144,12 @@ def on_wire(campaign: Campaign, *, app_ids: list[str], tags: list[str]) -> dict[
     }
 
 
-def warnings_of(campaign: Campaign) -> list[dict[str, str]]:
-    """What does not keep a campaign from being stored, but will keep it from being executed."""
+def warnings_of(campaign: Campaign, trigger: EventTrigger | None) -> list[dict[str, str]]:
+    """What does not keep a campaign from being stored, but will keep it from doing what was meant."""
+    found = []
     if campaign.template_id is None:
-        message = "The campaign has no template; execute needs one."
-        return [{"field": "template_id", "code": "no_template", "message": message}]
-    return []
+        found.append(("template_id", "no_template", "The campaign has no template; execute needs one."))
+    if trigger is not None and trigger.cancel_event and not trigger.delay_seconds:
+        message = "Without a delay there is no time in which the event could cancel it."
+        found.append(("trigger.cancel_on", "no_delay", message))
+    return [{"field": field, "code": code, "message": message} for field, code, message in found]

@@ -27,6 +27,10 @@ def field_errors(fields: Mapping[str, Any]) -> Iterator[FieldError]:
         if fields[name] not in words:
             yield _choice_error(name, fields[name], words)
     yield from personalization_errors(fields["personalization"], field="personalization")
+    if fields["once"] and fields["trigger"] is not None:
+        message = "A campaign with a trigger is executed each hour in which there are events, not once."
+        hint = 'To send to each contact once, say "per_contact": "once" in the trigger.'
+        yield FieldError("once", "not_allowed", message, True, hint=hint)
 
 
 def type_error(given: Any) -> FieldError:

@@ -78,12 +78,15 @@ def rules_for_launch(*, workspace_id: int, segment_ids: Sequence[int]) -> dict[i
 
 @transaction.atomic
 def delete_segment(*, segment_id: int, workspace_id: int, actor: Actor) -> None:
-    """Raises `Conflict` naming the executions that it is the audience of, as long as they are not over."""
+    """Raises `Conflict` naming the executions that it is the audience of, as long as they are not over, and the
+    campaigns whose trigger launches to it, as long as they are not archived."""
     found = _locked(segment_id, workspace_id)
     if uses := uses_of(segment_id=segment_id, workspace_id=workspace_id):
         shown = ", ".join(uses[:_USES_NAMED]) + (f" and {len(uses) - _USES_NAMED} more" * (len(uses) > _USES_NAMED))
         raise Conflict(
-            f"Segment {segment_id} is in use by {shown}. Cancel them or wait until they are finished.", code="in_use"
+            f"Segment {segment_id} is in use by {shown}. Cancel an execution or wait until it is finished; give a "
+            "campaign's trigger another audience.",
+            code="in_use",
         )
     _record(found, actor, "deleted", rule=found.rule)
     found.delete()
@@ -120,14 +123,24 @@ WHERE workspace_id = %s AND state NOT IN ('finished', 'cancelled', 'rejected', '
     AND (audience @> %s::jsonb OR audience -> 'sources' @> %s::jsonb OR audience -> 'exclude' @> %s::jsonb)
 ORDER BY id
 """
+_TRIGGERS = """
+SELECT t.campaign_id FROM audiences_eventtrigger t JOIN campaigns_campaign c ON c.id = t.campaign_id
+WHERE t.workspace_id = %s AND c.state <> 'archived'
+    AND (t.audience @> %s::jsonb OR t.audience -> 'sources' @> %s::jsonb OR t.audience -> 'exclude' @> %s::jsonb)
+ORDER BY t.campaign_id
+"""
 
 
 def uses_of(*, segment_id: int, workspace_id: int) -> list[str]:
-    """`execution 50001 (scheduled)`, for each that is not over and has the segment in its audience."""
+    """`execution 50001 (scheduled)`, for each that is not over and has the segment in its audience; then the
+    `trigger of campaign 10001`."""
     source = f'{{"type": "segment", "id": {int(segment_id)}}}'
     with connection.cursor() as cursor:
-        cursor.execute(_USES, [workspace_id, source, f"[{source}]", f"[{source}]"])
-        return [f"execution {pk} ({state})" for pk, state in cursor.fetchall()]
+        given: list[Any] = [workspace_id, source, f"[{source}]", f"[{source}]"]
+        cursor.execute(_USES, given)
+        found = [f"execution {pk} ({state})" for pk, state in cursor.fetchall()]
+        cursor.execute(_TRIGGERS, given)
+        return found + [f"the trigger of campaign {pk}" for (pk,) in cursor.fetchall()]
 
 
 def _locked(segment_id: int, workspace_id: int, *, no_key: bool = False) -> Segment:

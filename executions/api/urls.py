@@ -1,6 +1,7 @@
 from typing import Any
 
 from common.routing import either
+from executions.api.activation import ActivateView, ActivationView, DeactivateView
 from executions.api.caps import FrequencyCapViewSet
 from executions.api.compatible import CompatibleExecuteView, CreateView
 from executions.api.executions import ExecutionViewSet
@@ -23,6 +24,9 @@ urlpatterns = [
     *either("campaign/create", CreateView.as_view(), name="compatible_create"),
     *either("campaign/execute", CompatibleExecuteView.as_view(), name="compatible_execute"),
     *either("api/v1/campaigns/<id:campaign_id>/execute", ExecuteView.as_view(), name="api_campaign_execute"),
+    *either("api/v1/campaigns/<id:campaign_id>/activate", ActivateView.as_view(), name="api_campaign_activate"),
+    *either("api/v1/campaigns/<id:campaign_id>/deactivate", DeactivateView.as_view(), name="api_campaign_deactivate"),
+    *either("api/v1/campaigns/<id:campaign_id>/activation", ActivationView.as_view(), name="api_campaign_activation"),
     *either("api/v1/campaigns/<id:campaign_id>/test", TestSendView.as_view(), name="api_campaign_test"),
     *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
     *either("api/v1/executions/<id:execution_id>", ExecutionViewSet.as_view({"get": "retrieve"}), name="api_execution"),

@@ -43,6 +43,7 @@ def test_answers_every_field_and_launches_nothing(workspace: Workspace, api: Api
         "once": False,
         "on_cap": "skip",
         "on_unknown": "hold",
+        "trigger": None,
     }
     answer = api.post(URL, body)
     assert answer.status_code == 200, answer.content
@@ -57,6 +58,7 @@ def test_answers_every_field_and_launches_nothing(workspace: Workspace, api: Api
         "campaign_id": campaign.pk,
         "state": "draft",
         **body,
+        "active": False,
         "warnings": [],
         "url": f"/api/v1/campaigns/{campaign.pk}",
         "admin_url": f"/admin/campaigns/campaign/{campaign.pk}/launch/",

@@ -96,18 +96,18 @@ def test_a_list_takes_as_many_queries_for_many_as_for_one(
     make_campaign(workspace, tags=["a"])
     api.get(URL)
     for count in range(2):
-        with django_assert_num_queries(4):  # key, campaigns, apps, tags
+        with django_assert_num_queries(5):  # key, campaigns, apps, tags, triggers
             assert len(api.get(URL).json()["results"]) == 1 + count * 5
         for _ in range(5):
             make_campaign(workspace, "push", tags=["a", "b"])
 
 
-def test_reading_one_takes_four_queries(
+def test_reading_one_takes_five_queries(
     workspace: Workspace, api: Api, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     campaign = make_campaign(workspace)
     api.get(URL)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         api.get(f"{URL}/{campaign.pk}")
 
 
