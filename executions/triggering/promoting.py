@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Max
 from psycopg.sql import SQL, Literal
 
 from common import alarms
@@ -99,7 +100,7 @@ def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime,
     over = stopped(activation, hits)
     became[Became.STOPPED.value] += len(over)
     left = [hit for hit in hits if hit.event_id not in over]
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = _hour(activation, now)
     uses = read_uses(activation.campaign_id, _contacts(left))
     decided = decide(left, uses, activation.definition, hour=hour, now=now)
     write_uses(activation.campaign_id, decided.uses)
@@ -117,6 +118,13 @@ def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime,
         became[Became.DELETED.value] += len(those) - added.contacts
         running.append(execution.pk)
     return running
+
+
+def _hour(activation: TriggerActivation, now: datetime) -> datetime:
+    """Its beginning. If the clock was set back we stay in the hour that we were in: who has been counted is counted."""
+    latest = activation.executions.filter(accepts_until__gt=now).aggregate(latest=Max("accepts_until"))["latest"]
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return hour if latest is None else max(hour, latest - HOUR)
 
 
 def _contacts(hits: Iterable[Claimed]) -> list[int]:

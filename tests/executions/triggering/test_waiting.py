@@ -1,0 +1,142 @@
+"""Delays, cancelling events, and how often a contact has its message."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from audiences.events.models import TriggerHit
+from audiences.models import Contact
+from executions.models import TriggerActivation, TriggerUse
+from executions.triggering import waiting
+from executions.triggering.uses import MOST_AN_HOUR
+from tests.executions.triggering.events import activate, activated, happened, make_triggered, work
+from tests.executions.work import counts
+from tests.factories import make_contact, make_contacts
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOUR = 3600
+SKU = {"sku": "A1"}
+
+
+def make_due(activation: TriggerActivation) -> None:
+    TriggerHit.objects.filter(activation_id=activation.pk).update(due_at="2020-01-01T00:00:00Z")
+
+
+def sent(activation: TriggerActivation) -> int:
+    return sum(counts(execution).get("sent", 0) for execution in work(activation))
+
+
+def ago(**delta: float) -> str:
+    return (datetime.now(UTC) - timedelta(**delta)).isoformat()
+
+
+def test_nothing_is_sent_before_the_delay_is_over(workspace: Workspace) -> None:
+    activation = activated(workspace, delay_seconds=HOUR)
+    happened(make_contact(workspace), properties=SKU)
+    assert (work(activation), waiting.sweep()) == ([], [])
+    make_due(activation)
+    assert waiting.sweep() == [activation.pk]
+    assert sent(activation) == 1
+
+
+@pytest.mark.parametrize("first", ["trigger", "cancelling"])
+def test_a_cancelling_event_stops_it_whichever_was_told_of_first(workspace: Workspace, first: str) -> None:
+    activation = activated(workspace, delay_seconds=HOUR, cancel_event="order placed")
+    stopped, other = make_contacts(workspace, 2)
+    steps = [
+        lambda: happened(stopped, properties=SKU, at=ago(minutes=10)),
+        lambda: happened(stopped, "order placed", at=ago(minutes=5)),
+    ]
+    for step in steps if first == "trigger" else reversed(steps):
+        step()
+    happened(other, properties=SKU)
+    make_due(activation)
+    assert sent(activation) == 1
+    assert activation.counts == {"promoted": 1, "stopped": 1}
+
+
+def test_what_was_done_before_the_event_does_not_stop_it(workspace: Workspace) -> None:
+    activation = activated(workspace, delay_seconds=HOUR, cancel_event="order placed")
+    contact = make_contact(workspace)
+    happened(contact, "order placed", at=ago(minutes=10))
+    happened(contact, properties=SKU, at=ago(minutes=5))
+    happened(make_contact(workspace), "order placed")
+    make_due(activation)
+    assert sent(activation) == 1
+
+
+def test_only_a_cancelling_event_that_fits_stops_it(workspace: Workspace) -> None:
+    large = {"name": "total", "value_type": "number", "operator": "at_least", "value": 100}
+    activation = activated(workspace, cancel_event="order placed", cancel_conditions=[large])
+    for total in (99, 100):
+        contact = make_contact(workspace)
+        happened(contact, properties=SKU, at=ago(minutes=5))
+        happened(contact, "order placed", properties={"total": total})
+    assert sent(activation) == 1
+
+
+def test_the_last_of_several_is_sent_where_each_cancels_those_before(workspace: Workspace) -> None:
+    activation = activated(workspace, delay_seconds=HOUR, cancel_event="cart abandoned")
+    contact = make_contact(workspace)
+    for _ in range(3):
+        happened(contact, properties=SKU)
+    make_due(activation)
+    assert sent(activation) == 1
+    assert activation.counts == {"promoted": 1, "stopped": 2}
+
+
+def twice(activation: TriggerActivation, contact: Contact) -> int:
+    for _ in range(2):
+        happened(contact, properties=SKU)
+    first = sent(activation)
+    happened(contact, properties=SKU)
+    return first + len(work(activation)) - 1
+
+
+def test_once_is_once_even_if_it_is_activated_again(workspace: Workspace) -> None:
+    campaign = make_triggered(workspace, per_contact="once")
+    activation = activate(campaign)
+    assert twice(activation, make_contact(workspace)) == 1
+    assert activation.counts == {"promoted": 1, "again": 2}
+
+
+def test_a_window_is_over_when_it_is_over(workspace: Workspace) -> None:
+    activation = activated(workspace, per_contact="window", window_seconds=HOUR)
+    contact = make_contact(workspace)
+    assert twice(activation, contact) == 1
+    TriggerUse.objects.update(last_at=datetime.now(UTC) - timedelta(seconds=HOUR + 1))
+    happened(contact, properties=SKU)
+    assert len(work(activation)) == 2
+
+
+def test_a_loop_ends_and_is_counted(workspace: Workspace) -> None:
+    activation = activated(workspace)
+    contact = make_contact(workspace)
+    for _ in range(MOST_AN_HOUR + 3):
+        happened(contact, properties=SKU)
+    assert len(work(activation)) == MOST_AN_HOUR
+    assert activation.counts == {"promoted": MOST_AN_HOUR, "too_often": 3}
+    TriggerUse.objects.update(hour="2020-01-01T00:00:00Z")
+    activation.executions.update(accepts_until="2020-01-01T01:00:00Z")
+    happened(contact, properties=SKU)
+    work(activation)
+    assert activation.counts["promoted"] == MOST_AN_HOUR + 1
+
+
+def test_only_events_with_the_name_and_the_properties_asked_for_trigger(workspace: Workspace) -> None:
+    books = {"name": "category", "value_type": "text", "operator": "in", "values": ["book", "map"]}
+    activation = activated(workspace, conditions=[books])
+    contact = make_contact(workspace)
+    happened(contact, properties={"category": "shoe", **SKU})
+    happened(contact, properties=SKU)
+    happened(contact, "another", properties={"category": "book", **SKU})
+    happened(contact, properties={"category": "map", **SKU})
+    assert sent(activation) == 1
+
+
+def test_history_that_is_told_of_later_triggers_nothing(workspace: Workspace) -> None:
+    activation = activated(workspace)
+    happened(make_contact(workspace), properties=SKU, at=ago(days=2))
+    assert work(activation) == []
