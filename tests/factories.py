@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from audiences.events.content import message_key
+from audiences.events.models import EventTrigger
 from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Segment, Suppression, Upload
 from campaigns.models import Campaign, Tag
@@ -137,6 +138,12 @@ def make_campaign(workspace: Workspace, type: str = "email", **fields: Any) -> C
         campaign.apps.add(app)
     campaign.tags.set([Tag.objects.get_or_create(workspace=workspace, name=name)[0] for name in tags])
     return campaign
+
+
+def make_trigger(campaign: Campaign, **fields: Any) -> EventTrigger:
+    """Not active, unless `activation_id` says so."""
+    values = {"event_name": f"event {number()}", **fields}
+    return EventTrigger.objects.create(workspace=campaign.workspace, campaign_id=campaign.pk, **values)
 
 
 def make_contact(workspace: Workspace, *, email: str | None = "", app: App | None = None, **fields: Any) -> Contact:
