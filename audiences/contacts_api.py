@@ -8,13 +8,15 @@ from rest_framework.viewsets import ViewSet
 from audiences import examples
 from audiences.contacts import delete_contact
 from audiences.presenting import contacts_on_wire
+from audiences.rights.consent_history import change_on_wire, changes_of
+from audiences.rights.serializers import ConsentPage
 from audiences.selectors import contacts_of, get_contact, list_errors
 from audiences.serializers import ContactPage, ContactQuery, ContactRead, ContactsWrite, UpsertAnswer
 from audiences.upsert import upsert_contacts
 from common.idempotency import idempotent
-from common.pagination import by_id, present, read_page, read_rows
+from common.pagination import by_id, paginated, present, read_page, read_rows
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
-from common.serializers import read, read_query
+from common.serializers import NoFields, read, read_query
 from workspaces.permissions import actor_of, workspace_of
 from workspaces.roles import Scope
 
@@ -24,6 +26,7 @@ class ContactViewSet(ViewSet):
         "list": Scope.CONTACTS_READ,
         "retrieve": Scope.CONTACTS_READ,
         "create": Scope.CONTACTS_WRITE,
+        "consents": Scope.CONTACTS_READ,
         "destroy": Scope.CONTACTS_WRITE,
     }
 
@@ -89,8 +92,25 @@ class ContactViewSet(ViewSet):
         return Response(contacts_on_wire([contact])[0])
 
     @extend_schema(
+        operation_id="contacts_consents",
+        summary="Read how a contact's consents changed",
+        description="Newest first. `addresses` says what holds now, and who said so when. What an address came with"
+        " is the `from` of its first change; one that never changed has none.",
+        parameters=PAGE_PARAMETERS,
+        responses=ConsentPage,
+        examples=[OpenApiExample("Unsubscribed once", examples.CONSENTS, response_only=True)],
+    )
+    def consents(self, request: Request, contact_id: int) -> Response:
+        read_query(NoFields, request.query_params)
+        contact = get_contact(contact_id=contact_id, workspace_id=workspace_of(request).pk)
+        found = changes_of(contact_id=contact.pk, workspace_id=contact.workspace_id)
+        page = paginated(request, found, change_on_wire)
+        return Response({"contact_id": contact.pk, "addresses": contacts_on_wire([contact])[0]["addresses"], **page})
+
+    @extend_schema(
         summary="Delete a contact",
-        description="Forgets the person and every address. What was sent stays in the ledger, without their name.",
+        description="Forgets the person and every address. What was sent stays in the ledger, without their name."
+        " Whoever asks to be forgotten is better erased: that forgets more, and keeps them from coming in again.",
         responses={204: None},
     )
     def destroy(self, request: Request, contact_id: int) -> Response:

@@ -144,3 +144,21 @@ UPLOADED: dict[str, Any] = {
 
 def page(one: dict[str, Any]) -> dict[str, Any]:
     return {"results": [one], "next": None, "previous": None}
+
+
+CONSENTS: dict[str, Any] = {
+    "contact_id": 88231,
+    "addresses": [{**CONTACT["addresses"][0], "consent": "unsubscribed", "consent_source": "link"}],
+    "results": [
+        {
+            "type": "email",
+            "value": "ana@example.test",
+            "from": {"consent": "subscribed", "source": "checkout", "at": "2026-01-05T09:00:00Z"},
+            "to": {"consent": "unsubscribed", "source": "link", "at": "2026-11-20T18:30:00Z"},
+            "way": "link",
+            "recorded_at": "2026-11-20T18:30:00Z",
+        }
+    ],
+    "next": None,
+    "previous": None,
+}

@@ -178,8 +178,13 @@ class MembersAnswer(serializers.Serializer[Any]):
 class SuppressionItem(serializers.Serializer[Any]):
     type = serializers.ChoiceField(Type.choices)
     value = serializers.CharField()
-    reason = serializers.CharField(required=False, help_text="manual, unless told otherwise.")
+    reason = serializers.CharField(
+        required=False,
+        help_text="bounce, complaint, unsubscribed or manual, which it is unless told otherwise; what others call"
+        " these (hard_bounce, spam, opt-out …) is understood, and any other word is kept.",
+    )
     source = serializers.CharField(required=False)  # type: ignore[assignment]
+    created_at = serializers.DateTimeField(required=False, help_text="When it was suppressed first; now, if not said.")
 
 
 @extend_schema_field(SuppressionItem(many=True))

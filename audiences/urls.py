@@ -16,6 +16,11 @@ urlpatterns = [
         ContactViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="api_contact",
     ),
+    *either(
+        "api/v1/contacts/<id:contact_id>/consents",
+        ContactViewSet.as_view({"get": "consents"}),
+        name="api_contact_consents",
+    ),
     *either("api/v1/events", EventViewSet.as_view({"get": "list", "post": "create"}), name="api_events"),
     *either("api/v1/lists", ListViewSet.as_view({"get": "list", "post": "create"}), name="api_lists"),
     *either(

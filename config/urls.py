@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("campaigns.urls")),
     path("", include("templates_registry.urls")),
     path("", include("executions.api.urls")),
+    path("", include("executions.api.people_urls")),
     path("", include("executions.unsubscribing.urls")),
     path(
         "admin/templates_registry/template/<int:template_id>/preview/",

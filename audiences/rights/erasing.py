@@ -6,6 +6,7 @@ with the hash in the place of the address. What executions hold is `executions.r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -154,7 +155,7 @@ def _replace_suppressions(workspace_id: int, found: Found) -> None:
     _execute(_SUPPRESS_SHARED, [workspace_id, ERASED, ERASURE, *given])
 
 
-def _execute(sql: str, parameters: list[object]) -> None:
+def _execute(sql: str, parameters: list[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 

@@ -23,9 +23,14 @@ def execution_pages(workspace_id: int) -> Iterator[tuple[int, int]]:
 def read_ledger(sql: str, *, workspace_id: int, contact_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Runs one of the queries below for every page; rows by column name."""
     for after, until in execution_pages(workspace_id):
-        given = {"workspace": workspace_id, "after": after, "until": until, "contacts": list(contact_ids)}
+        given: dict[str, Any] = {
+            "workspace": workspace_id,
+            "after": after,
+            "until": until,
+            "contacts": list(contact_ids),
+        }
         with connection.cursor() as cursor:
-            cursor.execute(sql, given)
+            cursor.execute(sql, {**given, "after": after, "until": until})
             names = [column.name for column in cursor.description]
             yield from (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
 
@@ -50,8 +55,9 @@ FROM (
 ) e
 """
 DELIVERIES = f"""
-SELECT d.*, e.campaign_id, e.campaign_name, e.type, e.template_version_id
+SELECT d.*, e.campaign_id, e.campaign_name, e.type, v.template_id, v.number AS template_version
 {_OF_PAGE}
+JOIN templates_registry_templateversion v ON v.id = e.template_version_id
 CROSS JOIN LATERAL (
     SELECT * FROM executions_delivery
     WHERE launched_on = e.launched_on AND execution_id = e.id AND contact_id = ANY(%(contacts)s) OFFSET 0
