@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -17,7 +18,7 @@ from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Segment, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
-from executions.models import Batch, BatchRecipients, Execution, FrequencyCap, QuietHours
+from executions.models import Batch, BatchRecipients, Execution, FrequencyCap, QuietHours, Schedule
 from executions.states import BatchState, State
 from providers.models import Kind, Provider, Sender
 from templates_registry.models import Template, TemplateVersion
@@ -242,6 +243,27 @@ def make_execution(campaign: Campaign, **fields: Any) -> Execution:
     )
     execution.refresh_from_db()
     return execution
+
+
+def make_schedule(campaign: Campaign, **fields: Any) -> Schedule:
+    """Every day at ten by UTC, to everyone; due since the first of January 2026, unless told otherwise."""
+    starts = fields.pop("starts", datetime.fromisoformat("2026-01-01T10:00"))
+    values = {
+        "request": {
+            "audience": {"type": "all"},
+            "frequency_capping": True,
+            "personalization": {},
+            "rate_per_minute": None,
+            "strict": False,
+            "cut_off": None,
+        },
+        "rrule": "FREQ=DAILY",
+        "timezone": "UTC",
+        "next_run": starts,
+        "next_run_at": starts.replace(tzinfo=UTC),
+        **fields,
+    }
+    return Schedule.objects.create(workspace=campaign.workspace, campaign=campaign, starts=starts, **values)
 
 
 def make_quarantined(execution: Execution, contacts: Sequence[Contact], **fields: Any) -> Batch:

@@ -33,6 +33,8 @@ EXECUTED: dict[str, Any] = {
     "execution_id": 50001,
     "state": "planning",
     "scheduled_for": None,
+    "schedule": None,
+    "cut_off": None,
     "audience": {
         "size": None,
         "accepted": 2,
@@ -62,6 +64,8 @@ DRY_RUN: dict[str, Any] = {
         "rejected": [],
     },
     "would_send": 9990,
+    "schedule": None,
+    "cut_off": None,
     "skipped": {
         "unreachable": 3,
         "unsubscribed": 1,
@@ -121,6 +125,9 @@ EXECUTION: dict[str, Any] = {
     "created_by": {"kind": "api_key", "name": "demo"},
     "created_at": "2026-11-23T10:00:00Z",
     "scheduled_for": None,
+    "schedule": None,
+    "schedule_id": None,
+    "cut_off": None,
     "started_at": "2026-11-23T10:00:01Z",
     "finished_at": None,
 }

@@ -18,7 +18,7 @@ from common.idempotency import idempotent
 from common.personalization import personalization_errors
 from common.schema import IDEMPOTENCY_KEY
 from common.serializers import Reading, read
-from executions.api import examples
+from executions.api import examples, schedule_examples
 from executions.api.launch_serializers import (
     DryRun,
     ExecuteBody,
@@ -28,10 +28,14 @@ from executions.api.launch_serializers import (
     executed_wire,
     launch_request,
 )
+from executions.api.schedule_serializers import Recurring
 from executions.enqueue import enqueue_next
 from executions.launching.dry_run import dry_run
 from executions.launching.launch import launch
 from executions.launching.test_sends import NOTHING_SENT, send_test
+from executions.models import Schedule
+from executions.scheduling.creating import create_schedule, judged, recurs
+from executions.scheduling.wire import schedule_wire
 from workspaces.permissions import actor_of, workspace_of
 from workspaces.roles import Scope
 
@@ -42,18 +46,23 @@ class ExecuteView(APIView):
     @extend_schema(
         operation_id="campaigns_execute",
         summary="Execute a campaign",
-        description="Launches the campaign to the audience named, at once or at `scheduled_for`. Executing twice "
+        description="Launches the campaign to the audience named: at once, at the instant `scheduled_for`, or as "
+        "`schedule` says: by a zone's clocks, in each recipient's local time, or again and again. Executing twice "
         "without an Idempotency-Key makes two executions, unless the campaign is `once`. "
         "With `dry_run` it tells what would happen, and writes nothing.",
         parameters=[IDEMPOTENCY_KEY],
         request=ExecuteBody,
         responses=PolymorphicProxySerializer(
-            component_name="ExecuteAnswer", serializers=[Executed, DryRun], resource_type_field_name=None
+            component_name="ExecuteAnswer", serializers=[Executed, Recurring, DryRun], resource_type_field_name=None
         ),
         examples=[
             OpenApiExample("To a list", examples.EXECUTE, request_only=True),
             OpenApiExample("To contacts named one by one", examples.EXECUTE_INLINE, request_only=True),
+            OpenApiExample("By the clocks of Berlin", schedule_examples.EXECUTE_ON_A_CLOCK, request_only=True),
+            OpenApiExample("In each recipient's local time", schedule_examples.EXECUTE_LOCALLY, request_only=True),
+            OpenApiExample("Mondays and Thursdays", schedule_examples.EXECUTE_AGAIN_AND_AGAIN, request_only=True),
             OpenApiExample("Accepted", examples.EXECUTED, response_only=True),
+            OpenApiExample("Scheduled to recur", schedule_examples.RECURRING, response_only=True),
             OpenApiExample("Dry run", examples.DRY_RUN, response_only=True),
         ],
     )
@@ -61,16 +70,24 @@ class ExecuteView(APIView):
         reading = read(ExecuteBody, request.data)
         if reading.values.get("dry_run"):
             campaign = get_campaign(campaign_id=campaign_id, workspace_id=workspace_of(request).pk)
-            return Response(dry_run(campaign=campaign, request=launch_request(reading)))
+            return Response(dry_run(campaign=campaign, request=judged(campaign, launch_request(reading))))
         return self._launch(request, campaign_id, reading)
 
     @idempotent
     def _launch(self, request: Request, campaign_id: int, reading: Reading) -> Response:
         campaign = get_campaign(campaign_id=campaign_id, workspace_id=workspace_of(request).pk)
-        launched = launch(campaign=campaign, request=launch_request(reading), actor=actor_of(request))
+        asked = launch_request(reading)
+        if recurs(asked):
+            return Response(_recurring(create_schedule(campaign=campaign, request=asked, actor=actor_of(request))))
+        launched = launch(campaign=campaign, request=asked, actor=actor_of(request))
         execution = launched.execution
         transaction.on_commit(lambda: enqueue_next(execution.pk, execution.state), robust=True)
         return Response(executed_wire(launched))
+
+
+def _recurring(schedule: Schedule) -> dict[str, Any]:
+    words = "Campaign scheduled to recur"
+    return {"status": "success", "message": words, "execution_id": None, **schedule_wire(schedule)}
 
 
 class TestSendView(APIView):

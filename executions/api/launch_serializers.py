@@ -7,10 +7,12 @@ from rest_framework import serializers
 
 from common.fields import FlagField, ItemsField, ObjectField, TextField, TimeField, WholeField
 from common.serializers import Reading, StrictSerializer
-from executions.api.serializers import STATES
+from executions.api.schedule_serializers import CutOffField, DryRunSchedule, ScheduleField
+from executions.api.serializers import STATES, AskedCutOff, AskedTime
 from executions.launching.launch import Launched
 from executions.launching.request import LaunchRequest
 from executions.states import State
+from executions.timing.wire import asked_cut_off, asked_time
 
 _SOURCE = {
     "type": "object",
@@ -73,6 +75,8 @@ class ExecuteBody(StrictSerializer):
     frequency_capping = FlagField(required=False, allow_null=True, help_text="true, unless told otherwise.")
     personalization = ObjectField(required=False, allow_null=True, help_text="Names and values for the template.")
     scheduled_for = TimeField(required=False, allow_null=True, help_text="When to start; at once without.")
+    schedule = ScheduleField(required=False, allow_null=True, help_text="When to start, by a clock on a wall.")
+    cut_off = CutOffField(required=False, allow_null=True, help_text="From when on nobody is sent to any more.")
     rate_per_minute = WholeField(
         required=False, allow_null=True, help_text="Messages a minute, at most; as fast as the provider takes without."
     )
@@ -88,6 +92,8 @@ def launch_request(reading: Reading) -> LaunchRequest:
         frequency_capping=values.get("frequency_capping", True),
         personalization=values.get("personalization", {}),
         scheduled_for=values.get("scheduled_for"),
+        schedule=values.get("schedule"),
+        cut_off=values.get("cut_off"),
         rate_per_minute=values.get("rate_per_minute"),
         strict=values.get("strict", False),
         errors=tuple(reading.errors),
@@ -116,6 +122,8 @@ class Executed(serializers.Serializer[Any]):
     execution_id = serializers.IntegerField()
     state = serializers.ChoiceField(STATES, help_text="planning, scheduled or awaiting_approval.")
     scheduled_for = serializers.DateTimeField(allow_null=True)
+    schedule = AskedTime(allow_null=True)
+    cut_off = AskedCutOff(allow_null=True)
     audience = ExecutedAudience()
     url = serializers.CharField()
     admin_url = serializers.CharField()
@@ -163,6 +171,8 @@ class DryRun(serializers.Serializer[Any]):
     computed_at = serializers.DateTimeField()
     audience = DryRunAudience()
     would_send = serializers.IntegerField()
+    schedule = DryRunSchedule(allow_null=True)
+    cut_off = AskedCutOff(allow_null=True)
     skipped = serializers.DictField(child=serializers.IntegerField())
     missing_variables = MissingVariableCount(many=True)
     frequency_caps = CapEffect(many=True)
@@ -206,6 +216,8 @@ def executed_wire(launched: Launched) -> dict[str, Any]:
         "execution_id": execution.pk,
         "state": execution.state,
         "scheduled_for": execution.scheduled_for,
+        "schedule": asked_time(execution),
+        "cut_off": asked_cut_off(execution),
         "audience": {
             "size": execution.size,
             "accepted": report.accepted if execution.audience["type"] == "contacts" else None,

@@ -8,6 +8,7 @@ from common.channels import ALIASES, Type
 from common.fields import IdField, TextField, WordField
 from common.serializers import StrictSerializer
 from executions.states import Outcome, State
+from executions.timing.models import LocalPast
 
 STATES = sorted({state.on_wire for state in State})
 _ALIASES = {word: type.value for word, type in ALIASES.items()}
@@ -18,6 +19,7 @@ class ExecutionQuery(StrictSerializer):
     state = WordField(STATES, required=False)
     type = WordField(Type.choices, required=False, aliases=_ALIASES)
     tag = TextField(required=False, help_text="Launched with this tag, in any case.")
+    schedule = IdField(required=False, help_text="Made by this schedule.")
 
 
 class DeliveryQuery(StrictSerializer):
@@ -60,6 +62,17 @@ class Author(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class AskedTime(serializers.Serializer[Any]):
+    at = serializers.CharField(help_text="What the clocks of the zone show.")
+    timezone = serializers.CharField(help_text="recipient: each recipient's own.")
+    when_past = serializers.ChoiceField(LocalPast.choices, allow_null=True)
+
+
+class AskedCutOff(serializers.Serializer[Any]):
+    at = serializers.CharField(help_text="From then on nobody is sent to.")
+    timezone = serializers.CharField(help_text="UTC, or recipient: each recipient's own.")
+
+
 class ExecutionRead(serializers.Serializer[Any]):
     execution_id = serializers.IntegerField()
     campaign_id = serializers.IntegerField()
@@ -86,6 +99,9 @@ class ExecutionRead(serializers.Serializer[Any]):
     created_by = Author()
     created_at = serializers.DateTimeField()
     scheduled_for = serializers.DateTimeField(allow_null=True)
+    schedule = AskedTime(allow_null=True)
+    schedule_id = serializers.IntegerField(allow_null=True, help_text="Of the schedule that made it.")
+    cut_off = AskedCutOff(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 

@@ -7,6 +7,7 @@ from executions.api.compatible import CompatibleExecuteView, CreateView
 from executions.api.executions import ExecutionViewSet
 from executions.api.launch import ExecuteView, TestSendView
 from executions.api.quiet_hours import QuietHoursViewSet
+from executions.api.schedules import ScheduleViewSet
 from executions.api.settling import SettlingViewSet
 from executions.api.template_preview import TemplatePreviewView
 
@@ -51,6 +52,17 @@ urlpatterns = [
             f"api/v1/executions/<id:execution_id>/{rest}",
             SettlingViewSet.as_view(methods),
             name=f"api_execution_{next(iter(methods.values()))}",
+        )
+    ),
+    *either("api/v1/schedules", ScheduleViewSet.as_view({"get": "list"}), name="api_schedules"),
+    *either("api/v1/schedules/<id:schedule_id>", ScheduleViewSet.as_view({"get": "retrieve"}), name="api_schedule"),
+    *(
+        pattern
+        for move in _MOVES
+        for pattern in either(
+            f"api/v1/schedules/<id:schedule_id>/{move}",
+            ScheduleViewSet.as_view({"post": move}),
+            name=f"api_schedule_{move}",
         )
     ),
     *either(

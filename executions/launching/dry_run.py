@@ -31,10 +31,12 @@ from executions.launching.dry_run_pages import (
     within,
 )
 from executions.launching.dry_run_problems import launch_problems
+from executions.launching.dry_run_schedule import Hours, contacts_by_zone, schedule_shown
 from executions.launching.launch import Launched, freeze
 from executions.launching.request import LaunchRequest
 from executions.models import Execution
 from executions.states import FailReason, SkipReason
+from executions.timing.wire import asked_cut_off
 from templates_registry.liquid import MissingVariable, TemplateError
 
 BUDGET_SECONDS = 8.0
@@ -45,6 +47,7 @@ COUNTING_SECONDS = 2.0
 LAST_SECONDS = 1.0
 PAGE_CONTACTS = 5_000
 SAMPLES = 3
+_CUT_OFF = SkipReason.CUT_OFF.value
 
 
 @dataclass(slots=True)
@@ -68,8 +71,17 @@ class Forecast:
     def missing_share(self) -> float:
         """Of those who were rendered."""
         missing = sum(self.missing.values())
-        rendered = self.would_send + self.skipped[SkipReason.FREQUENCY_CAP.value] + missing
-        return missing / rendered if rendered else 0.0
+        return missing / self._rendered if self._rendered else 0.0
+
+    @property
+    def late_share(self) -> float:
+        """Of those whom nothing else rules out before they are rendered."""
+        late = self.skipped[_CUT_OFF]
+        return late / (late + self._rendered) if late else 0.0
+
+    @property
+    def _rendered(self) -> int:
+        return self.would_send + self.skipped[SkipReason.FREQUENCY_CAP.value] + sum(self.missing.values())
 
 
 def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float = BUDGET_SECONDS) -> dict[str, Any]:
@@ -88,7 +100,9 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
     stop = monotonic() + budget_seconds - freeze_in_time(scope, until=until)
-    forecast = _Rehearsal(scope, execution, content, rules, until).forecast(stop=stop)
+    hours = Hours(execution, database_time(), campaign.workspace.timezone)
+    forecast = _Rehearsal(scope, execution, content, rules, until, hours).forecast(stop=stop)
+    people = _people(scope, forecast, until, stop=stop) if execution.local_time else {"": forecast.contacts}
     excluded = _excluded(scope, forecast, until, stop=stop)
     version = execution.template_version
     return {
@@ -108,6 +122,8 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
             "rejected": report.rejected,
         },
         "would_send": forecast.would_send,
+        "schedule": schedule_shown(launched.moments, execution, hours, people),
+        "cut_off": asked_cut_off(execution),
         "skipped": {reason: forecast.skipped[reason] for reason in _SKIPPED if forecast.skipped[reason]},
         "missing_variables": [{"name": name, "count": count} for name, count in forecast.missing.most_common()],
         "frequency_caps": [
@@ -134,6 +150,7 @@ class _Rehearsal:
     content: Content
     rules: Sequence[Rule]
     until: int
+    hours: Hours
 
     def render(self, forecast: Forecast, *, after: int, stop: float) -> int | None:
         """Pages from `after` until everybody is rendered (None), or it is `stop` (the last contact)."""
@@ -143,7 +160,9 @@ class _Rehearsal:
             page = read_page(self.scope, after=last, until=self.until, limit=PAGE_CONTACTS)
             forecast.contacts += page.contacts
             forecast.skipped.update(page.ruled_out)
-            fit = [one for one in page.candidates if _renders(self.content, one, links, forecast)]
+            in_time = [one for one in page.candidates if not self.hours.too_late(one.timezone)]
+            forecast.skipped[_CUT_OFF] += len(page.candidates) - len(in_time)
+            fit = [one for one in in_time if _renders(self.content, one, links, forecast)]
             capped = capped_contacts(self.scope.workspace_id, self.rules, _contacts(fit))
             _count_sendable(forecast, self.execution, fit, capped)
             last = page.last
@@ -161,7 +180,7 @@ class _Rehearsal:
         rest = self._rest(rendered, after=last, seconds=_left(stop, COUNTING_SECONDS))
         if self.render(rendered, after=last, stop=stop) is None:
             return rendered
-        _estimate(counted, rest, missing_share=rendered.missing_share, defer=self.execution.on_cap == OnCap.DEFER)
+        _estimate(counted, rest, like=rendered, defer=self.execution.on_cap == OnCap.DEFER)
         counted.missing, counted.render_errors = rendered.missing, rendered.render_errors
         counted.samples = rendered.samples
         return counted
@@ -183,7 +202,12 @@ def _like(rendered: Forecast, *, contacts: int) -> Rest:
     """So many contacts, as those that were rendered are."""
     share = contacts / rendered.contacts if rendered.contacts else 0.0
     capped = Counter({rule: round(count * share) for rule, count in rendered.capped.items()})
-    by_rendering = {SkipReason.MISSING_VARIABLE.value, SkipReason.FREQUENCY_CAP.value, FailReason.RENDER_ERROR.value}
+    by_rendering = {
+        SkipReason.MISSING_VARIABLE.value,
+        SkipReason.FREQUENCY_CAP.value,
+        FailReason.RENDER_ERROR.value,
+        _CUT_OFF,
+    }
     ruled_out = {reason: round(n * share) for reason, n in rendered.skipped.items() if reason not in by_rendering}
     rest = rendered.size - sum(n for reason, n in rendered.skipped.items() if reason not in by_rendering)
     sendable = max(round(rest * share) - sum(capped.values()), 0)
@@ -225,18 +249,31 @@ def _count_sendable(
             forecast.samples.append(one)
 
 
-def _estimate(forecast: Forecast, rest: Rest, *, missing_share: float, defer: bool) -> None:
-    """What planning and caps rule out is counted; missing variables are taken to be as frequent as they were."""
+def _estimate(forecast: Forecast, rest: Rest, *, like: Forecast, defer: bool) -> None:
+    """What planning and caps rule out is counted; missing variables, and those for whom it is too late by their own
+    clock, are taken to be as frequent as they were."""
     capped = sum(rest.by_rule.values())
-    missing = round(rest.sendable * missing_share)
+    late = round(rest.sendable * like.late_share)
+    missing = round((rest.sendable - late) * like.missing_share)
     forecast.exact = False
     forecast.contacts += rest.contacts
     forecast.skipped.update(rest.ruled_out)
     forecast.skipped[SkipReason.MISSING_VARIABLE.value] += missing
+    forecast.skipped[_CUT_OFF] += late
     forecast.capped.update(rest.by_rule)
     if not defer:
         forecast.skipped[SkipReason.FREQUENCY_CAP.value] += capped
-    forecast.would_send += rest.sendable - missing + (capped if defer else 0)
+    forecast.would_send += rest.sendable - missing - late + (capped if defer else 0)
+
+
+def _people(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> Mapping[str, int]:
+    """Contacts by their zone; nothing where that takes too long."""
+    try:
+        with within(_left(stop, LAST_SECONDS)):
+            return contacts_by_zone(scope, until=until)
+    except OutOfTime:
+        forecast.exact = False
+        return {}
 
 
 def _excluded(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> int:

@@ -29,8 +29,11 @@ _ONCE = "execution_once_where_asked"
 
 @dataclass(frozen=True, slots=True)
 class Launched:
+    """`moments` as they were asked for: a rule by which it recurs, too."""
+
     execution: Execution
     report: InlineReport
+    moments: Moments
 
 
 def launch(*, campaign: Campaign, request: LaunchRequest, actor: Actor) -> Launched:
@@ -98,7 +101,7 @@ def freeze(
         store(execution_id=execution.pk, report=report)
         if not has_people(workspace_id=execution.workspace_id, audience=audience.stored, execution_id=execution.pk):
             refuse([audience_empty()])
-    return Launched(execution, report)
+    return Launched(execution, report, moments)
 
 
 def refuse(errors: list[FieldError]) -> None:

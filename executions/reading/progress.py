@@ -9,6 +9,7 @@ from django.db import connection
 
 from executions.models import Execution
 from executions.states import ENDED, BatchState, SkipReason, State
+from executions.timing.wire import asked_cut_off, asked_time
 
 RECEIPT_KINDS = ("delivered", "opened", "clicked", "bounced", "complained", "unsubscribed")
 SET_ASIDE = "set_aside"
@@ -206,6 +207,9 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "created_by": execution.created_by,
         "created_at": execution.created_at,
         "scheduled_for": execution.scheduled_for,
+        "schedule": asked_time(execution),
+        "schedule_id": execution.schedule_id,
+        "cut_off": asked_cut_off(execution),
         "started_at": execution.started_at,
         "finished_at": execution.finished_at,
     }

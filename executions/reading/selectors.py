@@ -15,11 +15,14 @@ def executions_of(
     state: str | None = None,
     type: str | None = None,
     tag: str | None = None,
+    schedule: int | None = None,
 ) -> QuerySet[Execution]:
     """`tag` in any case; `state` as on the wire."""
     found = Execution.objects.filter(workspace_id=workspace_id)
     if campaign is not None:
         found = found.filter(campaign_id=campaign)
+    if schedule is not None:
+        found = found.filter(schedule_id=schedule)
     if state:
         found = found.filter(state__in=[one for one in State if one.on_wire == state])
     if type:

@@ -42,10 +42,16 @@ def create_schedule(*, campaign: Campaign, request: LaunchRequest, actor: Actor)
 
 def rehearse(*, campaign: Campaign, request: LaunchRequest, actor: Actor) -> None:
     """Raises what `launch` would for the first run, and what only a launch that recurs can do wrong."""
-    judged = replace(request, errors=(*request.errors, *_recurring_errors(campaign, request)))
     with transaction.atomic():
-        freeze(campaign=campaign, request=judged, actor=actor, once=False)
+        freeze(campaign=campaign, request=judged(campaign, request), actor=actor, once=False)
         transaction.set_rollback(True)
+
+
+def judged(campaign: Campaign, request: LaunchRequest) -> LaunchRequest:
+    """With the errors that only a launch that recurs can have."""
+    if not recurs(request):
+        return request
+    return replace(request, errors=(*request.errors, *_recurring_errors(campaign, request)))
 
 
 def _recurring_errors(campaign: Campaign, request: LaunchRequest) -> list[FieldError]:

@@ -18,14 +18,14 @@ _BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z)?)?\Z", re.ASC
 _EXAMPLE = "a day like 2027-06-30, or a day and time like 2027-06-30T10:00"
 
 
-def read_recurrence(words: Words, *, starts: datetime, zone: ZoneInfo | None) -> Recurrence | None:
-    """None where the rule can't be read. `zone` is None for recipients' own clocks."""
+def read_recurrence(words: Words, *, starts: datetime | None, zone: ZoneInfo | None) -> Recurrence | None:
+    """None where it can't be read, or what it starts with can't. `zone` is None for recipients' own clocks."""
     before = len(words.errors)
     reading = read_rule(words.given["rrule"], where=f"{words.name}.rrule")
     words.errors.extend(reading.errors)
     until, count = _read_end(words, reading, zone)
     exceptions = _read_exceptions(words)
-    if len(words.errors) > before:
+    if len(words.errors) > before or starts is None:
         return None
     ends = until
     if count is not None:

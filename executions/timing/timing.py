@@ -62,18 +62,22 @@ def _read_schedule(timing: Timing, schedule: Any, home: str) -> None:
     timing.timezone = _read_zone(words, home)
     timing.when_past = _read_past(words, timing.timezone)
     wall = read_wall(words, "at", hint="For an instant with its offset use scheduled_for.")
-    if wall is None:
-        return
-    timing.wall = wall
-    zone = timing.zone
-    if timing.timezone == RECIPIENT:
-        timing.local_time = wall
-    elif zone is not None:
-        timing.at = instant_of(wall, zone)
     if "rrule" in words.given:
-        timing.recurrence = read_recurrence(words, starts=wall, zone=zone)
+        timing.recurrence = read_recurrence(words, starts=wall, zone=timing.zone)
     else:
         words.only_with("rrule", [name for name in _REPEATING if name in words.given])
+    if wall is not None:
+        _set(timing, wall)
+
+
+def _set(timing: Timing, wall: datetime) -> None:
+    """The first run of a rule may be later than what it counts from."""
+    first = next(timing.recurrence.runs(), wall) if timing.recurrence else wall
+    timing.wall = first
+    if timing.timezone == RECIPIENT:
+        timing.local_time = first
+    elif timing.zone is not None:
+        timing.at = instant_of(first, timing.zone)
 
 
 def _read_zone(words: Words, home: str) -> str:

@@ -11,6 +11,7 @@ from tests.factories import (
     make_list,
     make_quarantined,
     make_quiet_hours,
+    make_schedule,
     make_segment,
     make_suppression,
     make_template,
@@ -35,6 +36,7 @@ def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
         "list_id": make_list(workspace, [contact], name=f"{mark} list").pk,
         "upload_id": make_upload(workspace, name=f"{mark}.csv").pk,
         "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,
+        "schedule_id": make_schedule(campaign).pk,
         "cap_id": make_cap(workspace, tag=mark[:25]).pk,
         "quiet_id": make_quiet_hours(workspace).pk,
     }

@@ -54,6 +54,8 @@ def test_execute_answers_field_for_field(api: Api, workspace: Workspace) -> None
         "execution_id": execution.pk,
         "state": "planning",
         "scheduled_for": None,
+        "schedule": None,
+        "cut_off": None,
         "audience": {"size": None, "accepted": None, "duplicates": 0, "rejected_count": 0, "rejected": []},
         "url": f"/api/v1/executions/{execution.pk}",
         "admin_url": f"/admin/executions/execution/{execution.pk}/live/",

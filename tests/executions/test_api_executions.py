@@ -40,6 +40,9 @@ FIELDS = {
     "created_by",
     "created_at",
     "scheduled_for",
+    "schedule",
+    "schedule_id",
+    "cut_off",
     "started_at",
     "finished_at",
 }

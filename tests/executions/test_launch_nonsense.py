@@ -45,6 +45,8 @@ CALLS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "frequency_capping",
             "personalization",
             "scheduled_for",
+            "schedule",
+            "cut_off",
             "rate_per_minute",
             "strict",
             "dry_run",

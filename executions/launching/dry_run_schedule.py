@@ -1,0 +1,86 @@
+"""When a launch would reach how many people, for the dry run: in recipients' local time, or run by run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db import connection
+from psycopg.sql import SQL
+
+from common.wall_clock import zone_named, zone_or_utc
+from executions.delivery.classify import Scope, contacts_sql
+from executions.launching.moments import Moments
+from executions.models import Execution
+from executions.timing.local_time import LocalTime
+from executions.timing.models import LocalPast
+from executions.timing.wire import asked_time, instant_text, runs_shown
+
+SHOWN_RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """`becomes` of each zone's people, and when. Zones that nobody knows are the workspace's, as at the sending."""
+
+    execution: Execution
+    now: datetime
+    home: str
+    known: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+
+    def of(self, zone: str) -> tuple[str, datetime | None]:
+        if zone not in self.known:
+            self.known[zone] = self._of(zone)
+        return self.known[zone]
+
+    def too_late(self, zone: str) -> bool:
+        return self.of(zone)[0] == "skipped"
+
+    def _of(self, name: str) -> tuple[str, datetime | None]:
+        execution = self.execution
+        if execution.local_time is None:
+            return "on_time", execution.scheduled_for
+        zone = zone_named(name) or zone_or_utc(self.home)
+        began = max(self.now, execution.scheduled_for or self.now)
+        asked = LocalTime(execution.local_time, LocalPast(execution.local_past), execution.cut_off_local, began)
+        hour = asked.hour(zone)
+        if hour.due is None or hour.too_late or (execution.cut_off_at and execution.cut_off_at <= hour.due):
+            return "skipped", None
+        on_the_day = asked._replace(past=LocalPast.SKIP).hour(zone).due
+        if on_the_day is not None:
+            return "on_time", hour.due
+        return ("now" if asked.past == LocalPast.SEND_NOW else "next_day"), hour.due
+
+
+def schedule_shown(
+    moments: Moments, execution: Execution, hours: Hours, contacts_by_zone: Mapping[str, int]
+) -> dict[str, Any] | None:
+    """None for a launch at once, or at an instant."""
+    asked = asked_time(execution)
+    if asked is None:
+        return None
+    people: Counter[tuple[str, datetime | None]] = Counter()
+    for zone, contacts in contacts_by_zone.items():
+        people[hours.of(zone)] += contacts
+    recurrence = moments.timing.recurrence
+    runs = islice(recurrence.due(execution.timezone), SHOWN_RUNS) if recurrence else ()
+    return {**asked, "people": _in_order(people), "next_runs": runs_shown(runs)}
+
+
+def _in_order(people: Mapping[tuple[str, datetime | None], int]) -> list[dict[str, Any]]:
+    rows = [
+        {"at": instant_text(at) if at else None, "contacts": contacts, "becomes": becomes}
+        for (becomes, at), contacts in people.items()
+    ]
+    return sorted(rows, key=lambda row: (row["at"] is None, row["at"], row["becomes"]))
+
+
+def contacts_by_zone(scope: Scope, *, until: int) -> dict[str, int]:
+    query = SQL("SELECT z.timezone, count(*) FROM audiences_contact z WHERE z.id IN ({}) GROUP BY z.timezone").format(
+        contacts_sql(scope, until=until)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return dict(cursor.fetchall())
