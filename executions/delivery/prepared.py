@@ -12,7 +12,7 @@ from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscrib
 from campaigns.models import OnUnknown, Purpose
 from common.channels import APP_TYPES, Type
 from executions.delivery.clocks import Clocks
-from executions.delivery.content import Content, compile_content, contact_field
+from executions.delivery.content import Content, compile_content, contact_field, event_field
 from executions.delivery.ledger import Ledger
 from executions.delivery.own_personalization import personalized_uploads
 from executions.delivery.roster import Recipient, Roster
@@ -77,6 +77,8 @@ class Prepared(Recording):
             reserved["contact"] = contact_field(
                 external_id=external_id, locale=locale, timezone=timezone, attributes=recipient.attributes
             )
+        if recipient.event is not None:
+            reserved["event"] = event_field(recipient.event)
         address = recipient.address or ""
         if self.skeleton is None:
             parts = self.content.render(recipient.attributes, recipient.personalization, reserved)
@@ -143,9 +145,10 @@ def prepare(execution_id: int) -> Prepared:
         execution_id=execution.pk,
         type=execution.type,
         names=content.attribute_names,
-        inline=RecipientData.objects.filter(execution_id=execution.pk).exists(),
+        inline=execution.accepts_until is None and RecipientData.objects.filter(execution_id=execution.pk).exists(),
         whole="contact" in content.fields,
         uploads=personalized_uploads(execution.audience),
+        event="event" in content.fields and execution.activation_id is not None and execution.event is None,
     )
     return Prepared(
         **_recording(execution),

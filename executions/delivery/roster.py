@@ -31,6 +31,7 @@ class Recipient(NamedTuple):
     attributes: Mapping[str, Any]
     personalization: Mapping[str, Any]
     contact: tuple[str | None, str, str] | None
+    event: Mapping[str, Any] | None = None
     zone: str | None = None
 
 
@@ -47,15 +48,19 @@ class Roster:
         inline: bool,
         whole: bool,
         uploads: Sequence[int] = (),
+        event: bool = False,
     ) -> None:
-        """`inline`: recipients have personalization of their own; `uploads`: these give it (`personalized_uploads`)."""
+        """`inline`: recipients have personalization of their own; `uploads`: these give it (`personalized_uploads`).
+        `event`: each has the one that triggered it."""
         self._whole = whole
+        self._event = (10 if whole else 7) if event else None
         own: Composable | None = None
         if inline or uploads:
             own = own_personalization_sql(execution_id=execution_id, uploads=uploads, contact_id=SQL("r.contact_id"))
         fields = _fields(names, whole=whole)
-        self._query = _query(workspace_id, type, fields, own, whole=whole)
-        self._zoned = _query(workspace_id, type, fields, own, whole=whole, zone=SQL(", c.timezone"))
+        told = _EVENT.format(Literal(execution_id)) if event else _NOTHING
+        self._query = _query(workspace_id, type, fields, own, whole=whole, event=told)
+        self._zoned = _query(workspace_id, type, fields, own, whole=whole, event=told, zone=SQL(", c.timezone"))
 
     async def read(
         self, cursor: AsyncCursor, *, batch_id: int, start: int, stop: int, zones: bool = False
@@ -77,6 +82,7 @@ class Roster:
                 loads(row[5]) if row[5] else _NOBODY,
                 loads(row[6]) if row[6] else _NOBODY,
                 (row[7], row[8], row[9]) if self._whole else None,
+                loads(row[self._event]) if self._event is not None and row[self._event] else None,
                 row[-1] if zones else None,
             )
             for row in await cursor.fetchall()
@@ -104,6 +110,11 @@ def _fields(names: Sequence[str], *, whole: bool) -> Composable:
     ).format(Literal(SMALL_BYTES + SMALL_BYTES_PER_NAME * len(names)), SQL(", ").join(pairs))
 
 
+_EVENT = SQL(
+    ", (SELECT m.event::text FROM executions_recipientdata m WHERE m.execution_id = {} AND m.contact_id = r.contact_id)"
+)
+
+
 def _query(
     workspace_id: int,
     type: str,
@@ -111,6 +122,7 @@ def _query(
     own: Composable | None,
     *,
     whole: bool,
+    event: Composable = _NOTHING,
     zone: Composable = _NOTHING,
 ) -> bytes:
     """With places for the batch, and the first and last place in it; made a text once for all chunks; `zone` last."""
@@ -121,7 +133,7 @@ def _query(
             WHEN EXISTS (SELECT FROM audiences_suppression s
                 WHERE s.workspace_id = {workspace} AND s.type = {type} AND s.value = a.value) THEN {suppressed}
             WHEN a.consent <> 'subscribed' THEN {unsubscribed} END,
-            {fields}, {personalization}{contact}{zone}
+            {fields}, {personalization}{contact}{event}{zone}
         FROM r LEFT JOIN audiences_contact c ON c.id = r.contact_id AND c.workspace_id = {workspace}
             LEFT JOIN audiences_address a ON a.id = r.address_id AND a.contact_id = r.contact_id
             {own}
@@ -135,6 +147,7 @@ def _query(
         type=Literal(type),
         fields=fields,
         personalization=SQL("NULL") if own is None else OWN,
+        event=event,
         zone=zone,
         contact=SQL(", c.external_id, c.locale, c.timezone") if whole else SQL(""),
         own=SQL("") if own is None else own,
