@@ -17,7 +17,9 @@ from executions.enqueue import enqueue_next
 from executions.launching import control
 from executions.models import Execution
 from executions.reading.progress import SET_ASIDE, execution_wire, progress_of
+from executions.reading.waiting import waiting_in_words
 from executions.states import ENDED, FailReason, SkipReason, State
+from executions.timing.local_time import LOCAL_TIME
 from providers.models import Kind
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
 from workspaces.roles import Role
@@ -29,6 +31,7 @@ _WAITS = {
     "resend": "to be sent again: it may have arrived",
     "throttled": "slowed down by the provider",
     "frequency_cap": "waiting for a slot under a frequency cap",
+    LOCAL_TIME: "waiting for their local hour",
     SET_ASIDE: "set aside: their batch crashed its worker three times",
 }
 _WORDS: dict[str, str] = {**dict(SkipReason.choices), **dict(FailReason.choices), **_WAITS}
@@ -94,6 +97,7 @@ def live_state(execution: Execution, *, can_launch: bool) -> dict[str, Any]:
         "progress": wire["progress"],
         "rate_per_second": wire["rate_per_second"],
         "eta_seconds": wire["eta_seconds"],
+        "waiting": waiting_in_words(execution, progress.waiting),
         "state_reason": wire["state_reason"],
         "outcomes": [
             {

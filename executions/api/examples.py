@@ -117,6 +117,7 @@ EXECUTION: dict[str, Any] = {
         "failed": {"rejected": 1},
         "pending": {"ready": 3900, "retry": 91},
     },
+    "waiting": [],
     "receipts": {"delivered": 0, "opened": 0, "clicked": 0, "bounced": 0, "complained": 0, "unsubscribed": 0},
     "progress": 0.6,
     "rate_per_second": 0.0,

@@ -42,6 +42,12 @@ class Reasons(serializers.Serializer[Any]):
     pending = serializers.DictField(child=serializers.IntegerField())
 
 
+class WaitingRead(serializers.Serializer[Any]):
+    until = serializers.DateTimeField()
+    reason = serializers.CharField(help_text="local_time or quiet_hours.")
+    count = serializers.IntegerField()
+
+
 class ReceiptCounts(serializers.Serializer[Any]):
     delivered = serializers.IntegerField()
     opened = serializers.IntegerField()
@@ -91,6 +97,7 @@ class ExecutionRead(serializers.Serializer[Any]):
     size = serializers.IntegerField(allow_null=True)
     counts = Counts()
     reasons = Reasons()
+    waiting = WaitingRead(many=True, help_text="For a time by their own clock: the next ten instants.")
     receipts = ReceiptCounts()
     progress = serializers.FloatField()
     rate_per_second = serializers.FloatField()

@@ -4,7 +4,7 @@ from collections import Counter
 
 from django.db import connection as django_connection
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.sql import SQL, Composable, Literal
+from psycopg.sql import SQL, Composable, Composed, Literal
 from psycopg.types.json import Jsonb
 
 from executions.caps import reservation
@@ -41,7 +41,7 @@ async def skip_rest(connection: AsyncConnection, execution: Execution, claim: Cl
         await _give_back(cursor, execution, claim, contacts)
 
 
-def _rows_sql(execution: Execution, claim: Claim, position: int, reason: SkipReason) -> Composable:
+def _rows_sql(execution: Execution, claim: Claim, position: int, reason: SkipReason) -> Composed:
     """Answers contact and reason of each. Whom consent rules out would not have been sent to before a cut-off either;
     a cancelled execution asks nobody any more."""
     ruled_out = reason == SkipReason.CUT_OFF

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from executions.models import Execution
+from executions.reading.waiting import BY_CLOCK, SHOWN, Waiting
 from executions.states import ENDED, BatchState, SkipReason, State
 from executions.timing.wire import asked_cut_off, asked_time
 
@@ -20,12 +21,15 @@ _SUMMED = ("sent", "skipped", "failed", "unknown")
 
 @dataclass(slots=True)
 class Progress:
-    """`counts` add up to the size; `reasons` to the counts that have reasons. `retried_by` is an execution's id."""
+    """`counts` add up to the size; `reasons` to the counts that have reasons. `retried_by` is an execution's id.
+    `waiting`: for a time by their own clock, the next first.
+    """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*_SUMMED, "pending"), 0))
     reasons: dict[str, dict[str, int]] = field(default_factory=lambda: {"skipped": {}, "failed": {}, "pending": {}})
     receipts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RECEIPT_KINDS, 0))
     retried_by: int | None = None
+    waiting: list[Waiting] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -53,8 +57,9 @@ def progress_of(executions: Iterable[Execution]) -> dict[int, Progress]:
 
 _BATCHES = """
     WITH summed AS (
-        SELECT execution_id, CASE WHEN state = %(quarantined)s THEN %(set_aside)s ELSE reason END AS reason, reasons,
-            sent, skipped, failed, unknown, size - position AS pending
+        SELECT execution_id, CASE WHEN state = %(quarantined)s THEN %(set_aside)s
+            WHEN reason = ANY (%(by_clock)s) AND not_before <= clock_timestamp() THEN 'ready' ELSE reason END AS reason,
+            reasons, sent, skipped, failed, unknown, size - position AS pending, not_before
         FROM executions_batch WHERE execution_id = ANY (%(ids)s)
     )
     SELECT execution_id, 'counts', NULL, NULL, sum(sent), sum(skipped), sum(failed), sum(unknown), sum(pending)
@@ -62,6 +67,9 @@ _BATCHES = """
     UNION ALL
     SELECT execution_id, 'pending', reason, sum(pending), 0, 0, 0, 0, 0
     FROM summed WHERE pending > 0 GROUP BY execution_id, reason
+    UNION ALL
+    SELECT execution_id, 'waiting', reason, sum(pending), extract(epoch FROM not_before), 0, 0, 0, 0
+    FROM summed WHERE pending > 0 AND reason = ANY (%(by_clock)s) GROUP BY execution_id, reason, not_before
     UNION ALL
     SELECT execution_id, outcome.key, why.key, sum(why.value::bigint), 0, 0, 0, 0, 0
     FROM summed, jsonb_each(reasons) outcome, jsonb_each_text(outcome.value) why
@@ -72,15 +80,25 @@ _BATCHES = """
 def _read_batches(found: Mapping[int, Progress]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            _BATCHES, {"ids": list(found), "quarantined": BatchState.QUARANTINED.value, "set_aside": SET_ASIDE}
+            _BATCHES,
+            {
+                "ids": list(found),
+                "quarantined": BatchState.QUARANTINED.value,
+                "set_aside": SET_ASIDE,
+                "by_clock": list(BY_CLOCK),
+            },
         )
         for execution_id, outcome, reason, count, *sums in cursor.fetchall():
             progress = found[execution_id]
             if outcome == "counts":
                 for name, amount in zip((*_SUMMED, "pending"), sums, strict=True):
                     progress.counts[name] += int(amount)
+            elif outcome == "waiting":
+                progress.waiting.append(Waiting(datetime.fromtimestamp(float(sums[0]), UTC), reason, int(count)))
             else:
                 _add(progress, outcome, {reason: int(count)})
+    for progress in found.values():
+        progress.waiting.sort()
 
 
 def _add(progress: Progress, outcome: str, reasons: Mapping[str, int]) -> None:
@@ -129,11 +147,18 @@ def rate_per_second(execution: Execution, progress: Progress, *, now: datetime |
     return round(handled / max(seconds, 1.0), 1)
 
 
-def eta_seconds(execution: Execution, progress: Progress, rate: float) -> int | None:
-    """None where there is nothing to go by."""
-    if execution.state != State.RUNNING or not rate:
+def eta_seconds(execution: Execution, progress: Progress, rate: float, *, now: datetime | None = None) -> int | None:
+    """None where there is nothing to go by. Not before the last of those who wait for a time is due."""
+    if execution.state != State.RUNNING:
         return None
-    return round(progress.counts["pending"] / rate)
+    waiting = sum(one.count for one in progress.waiting)
+    left = progress.counts["pending"] - waiting
+    if left and not rate:
+        return None
+    last = (progress.waiting[-1].until - (now or datetime.now(UTC))).total_seconds() if waiting else 0.0
+    if not waiting and not rate:
+        return None
+    return round(max(progress.counts["pending"] / rate if rate else 0.0, last))
 
 
 def _waits(execution: Execution) -> bool:
@@ -199,6 +224,7 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "size": execution.size,
         "counts": progress.counts,
         "reasons": progress.reasons,
+        "waiting": [one.as_wire() for one in progress.waiting[:SHOWN]],
         "receipts": progress.receipts,
         "progress": share_done(execution, progress),
         "rate_per_second": rate,

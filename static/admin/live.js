@@ -67,6 +67,8 @@ function draw(state) {
   reason.hidden = !state.state_reason;
   reason.textContent = state.state_reason
     ? `${state.state_reason.message || code}${retry ? ` Tries again at ${new Date(retry).toLocaleTimeString()}.` : ""}` : "";
+  part("waiting").hidden = !state.waiting.length;
+  part("waiting").textContent = `Next: ${state.waiting.join("; ")}`;
   const bar = part("bar");
   bar.setAttribute("aria-valuenow", String(Math.floor(state.progress * 100)));
   const size = Math.max(1, state.size || 0);
