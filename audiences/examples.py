@@ -104,42 +104,6 @@ SUPPRESSION: dict[str, Any] = {
     "created_at": "2026-11-23T10:00:00Z",
     "url": "/api/v1/suppressions/5",
 }
-UPLOAD: dict[str, Any] = {
-    "upload_id": 9,
-    "name": "people.csv",
-    "format": "csv",
-    "state": "finished",
-    "error": None,
-    "list_id": 42,
-    "keep": True,
-    "mapping": {},
-    "progress": 1.0,
-    "bytes_total": 2_310_442,
-    "bytes_read": 2_310_442,
-    "rows_read": 10_000,
-    "created": 9_999,
-    "updated": 0,
-    "unchanged": 0,
-    "rejected_count": 1,
-    "rejected_url": "/api/v1/uploads/9/rejected",
-    "created_by": _BY,
-    "created_at": "2026-11-23T10:00:00Z",
-    "finished_at": "2026-11-23T10:00:04Z",
-    "url": "/api/v1/uploads/9",
-}
-UPLOADED: dict[str, Any] = {
-    "status": "success",
-    "message": "Upload accepted for import",
-    **UPLOAD,
-    "state": "waiting",
-    "progress": 0.0,
-    "bytes_read": 0,
-    "rows_read": 0,
-    "created": 0,
-    "rejected_count": 0,
-    "rejected_url": None,
-    "finished_at": None,
-}
 
 
 def page(one: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -60,9 +61,9 @@ def import_upload(*, upload_id: int, seconds: float = SLICE_SECONDS) -> bool:
 
 def _import_slice(upload: Upload, seconds: float) -> bool:
     began = time.monotonic()
-    with upload.file.open("rb") as file:
+    with Path(upload.file.path).open("rb") as file:
         source = open_source(
-            file.file,
+            file,
             format=upload.format,
             compression=upload.compression,
             encoding=upload.encoding,

@@ -209,6 +209,8 @@ class Upload(Authored):
     )
     purging_at = models.DateTimeField(null=True, editable=False, help_text="Since when nobody can launch to it.")
     purged_at = models.DateTimeField(null=True, editable=False)
+    # Not kept: it was there before the file that was just sent (`audiences.uploads.create_upload`).
+    repeated = False
 
     class Meta:
         constraints = [

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from audiences.models import Address, Contact, List, Suppression, Upload, UploadState
+from audiences.models import Address, Contact, List, Suppression
 from audiences.selectors import addresses_of
 
 
@@ -64,37 +64,3 @@ def suppression_on_wire(found: Suppression) -> dict[str, Any]:
         "created_at": found.created_at,
         "url": f"/api/v1/suppressions/{found.pk}",
     }
-
-
-def upload_on_wire(upload: Upload) -> dict[str, Any]:
-    url = f"/api/v1/uploads/{upload.pk}"
-    return {
-        "upload_id": upload.pk,
-        "name": upload.name,
-        "format": upload.format,
-        "state": upload.state,
-        "error": upload.error or None,
-        "list_id": upload.list_id,
-        "keep": upload.keep,
-        "mapping": upload.mapping,
-        "progress": progress_of(upload),
-        "bytes_total": upload.bytes_total,
-        "bytes_read": upload.bytes_read,
-        "rows_read": upload.rows_read,
-        "created": upload.created,
-        "updated": upload.updated,
-        "unchanged": upload.unchanged,
-        "rejected_count": upload.rejected,
-        "rejected_url": f"{url}/rejected" if upload.rejected else None,
-        "created_by": upload.created_by,
-        "created_at": upload.created_at,
-        "finished_at": upload.finished_at,
-        "url": url,
-    }
-
-
-def progress_of(upload: Upload) -> float:
-    """0 to 1, by bytes: how many rows a file has is not known before its end."""
-    if upload.state == UploadState.FINISHED:
-        return 1.0
-    return round(upload.bytes_read / upload.bytes_total, 3) if upload.bytes_total else 0.0

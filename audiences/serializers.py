@@ -6,18 +6,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from audiences.lists import DESCRIPTION_LENGTH, MEMBERS_PER_CALL, NAME_LENGTH
-from audiences.models import AddressState, Consent, UploadState
+from audiences.models import AddressState, Consent
 from audiences.suppressions import MAX_ROWS as MAX_SUPPRESSIONS
-from audiences.uploads import NAME_LENGTH as UPLOAD_NAME_LENGTH
 from audiences.upsert import MAX_ROWS
 from common.channels import ALIASES, Type
-from common.fields import FlagField, IdField, ItemsField, ObjectField, TextField, TimeField, WordField
+from common.fields import IdField, ItemsField, TextField, TimeField, WordField
 from common.serializers import StrictSerializer
 
 _ALIASES = {word: type.value for word, type in ALIASES.items()}
 _LISTS_PER_CALL = 100
 LIST_STATES = [("open", "Open"), ("archived", "Archived")]
-UPLOAD_FORMATS = [("csv", "CSV"), ("ndjson", "NDJSON")]
 
 
 class AddressItem(serializers.Serializer[Any]):
@@ -223,58 +221,3 @@ class SuppressAnswer(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField()
     rejected_count = serializers.IntegerField()
     rejected = RejectionRead(many=True)
-
-
-class UploadWrite(StrictSerializer):
-    """What is sent beside the file."""
-
-    name = TextField(required=False, allow_blank=True, help_text=f"At most {UPLOAD_NAME_LENGTH} characters.")
-    format = WordField(UPLOAD_FORMATS, required=False)
-    mapping = ObjectField(
-        child=TextField(allow_blank=True), required=False, help_text="Column to field; an empty field leaves it out."
-    )
-    list_id = IdField(required=False, help_text="Put everyone in this list.")
-    keep = FlagField(required=False, help_text="false: people who are new are temporary.")
-
-
-class UploadForm(UploadWrite):
-    """For the API's description only: the form as it is sent."""
-
-    file = serializers.FileField()
-
-
-class UploadQuery(StrictSerializer):
-    state = WordField(UploadState.choices, required=False)
-
-
-class UploadRead(serializers.Serializer[Any]):
-    upload_id = serializers.IntegerField()
-    name = serializers.CharField()
-    format = serializers.ChoiceField(UPLOAD_FORMATS)
-    state = serializers.ChoiceField(UploadState.choices)
-    error = serializers.CharField(allow_null=True)
-    list_id = serializers.IntegerField(allow_null=True)
-    keep = serializers.BooleanField()
-    mapping = serializers.DictField(child=serializers.CharField())
-    progress = serializers.FloatField()
-    bytes_total = serializers.IntegerField()
-    bytes_read = serializers.IntegerField()
-    rows_read = serializers.IntegerField()
-    created = serializers.IntegerField()
-    updated = serializers.IntegerField()
-    unchanged = serializers.IntegerField()
-    rejected_count = serializers.IntegerField()
-    rejected_url = serializers.CharField(allow_null=True)
-    created_by = CreatedByRead()
-    created_at = TimeField()
-    finished_at = TimeField(allow_null=True)
-    url = serializers.CharField()
-
-
-class UploadAnswer(UploadRead):
-    status = serializers.ChoiceField(["success"])
-    message = serializers.CharField()
-
-
-class UploadPage(PageRead):
-    results = UploadRead(many=True)

@@ -6,19 +6,28 @@ from typing import IO, Any
 
 import orjson
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils.datastructures import MultiValueDict
 from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 
-from audiences.uploads import refuse_large
+from audiences.receiving import ReceivedFile
+from audiences.upload_judging import refuse_large
 
 _PIECE = 256 * 1024
 _FORM_OVERHEAD = 64 * 1024
-_FORMATS = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/jsonl": "ndjson"}
+_ENDINGS = {
+    "text/csv": "csv",
+    "application/x-ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "application/vnd.apache.parquet": "parquet",
+    "application/gzip": "gz",
+}
 
 
 class FormParser(MultiPartParser):
-    """Refuses what is too large by its announced length, before a byte of it is kept."""
+    """Refuses what is too large by its announced length, before a byte of it is kept.
+
+    What comes is written and hashed by `audiences.receiving.Receiver`, as settings.FILE_UPLOAD_HANDLERS says.
+    """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         length = _announced(parser_context)
@@ -34,16 +43,14 @@ class _BodyParser(BaseParser):
         refuse_large(_announced(parser_context))
         request = (parser_context or {})["request"]
         kind = (media_type or self.media_type).partition(";")[0].strip()
-        file = TemporaryUploadedFile(f"upload.{_FORMATS[kind]}", kind, 0, None)
-        files = MultiValueDict({"file": [file]})
+        file = ReceivedFile(f"upload.{_ENDINGS[kind]}", kind)
         # Django closes these with the request; REST framework hands them over for forms only.
+        files = MultiValueDict({"file": [file]})
         request._request._files = files
-        file.size = 0
         while piece := stream.read(_PIECE):
-            file.size += len(piece)
-            refuse_large(file.size)
-            file.write(piece)
-        file.seek(0)
+            file.take(piece)
+            refuse_large(file.received)
+        file.complete()
         return DataAndFiles(request.query_params, files)
 
 
@@ -55,11 +62,22 @@ class NdjsonParser(_BodyParser):
     media_type = "application/x-ndjson"
 
 
+class ParquetParser(_BodyParser):
+    media_type = "application/vnd.apache.parquet"
+
+
+class GzipParser(_BodyParser):
+    """Of CSV or NDJSON, as `format` says."""
+
+    media_type = "application/gzip"
+
+
 def form_fields(form: Mapping[str, Any]) -> dict[str, Any]:
     """A form's texts as the JSON that they stand for; what stands for nothing stays text, and is refused later."""
     found = {name: value for name, value in form.items() if name != "file" and value != ""}
-    if found.get("keep") in ("true", "false"):
-        found["keep"] = found["keep"] == "true"
+    for name in ("keep", "start", "force"):
+        if found.get(name) in ("true", "false"):
+            found[name] = found[name] == "true"
     if isinstance(found.get("mapping"), str):
         with contextlib.suppress(orjson.JSONDecodeError):
             found["mapping"] = orjson.loads(found["mapping"])

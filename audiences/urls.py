@@ -4,7 +4,7 @@ from audiences.events.sdk.views import project_settings, routes
 from audiences.lists_api import ListViewSet
 from audiences.segments.urls import urlpatterns as segments
 from audiences.suppressions_api import SuppressionViewSet
-from audiences.uploads_api import UploadViewSet
+from audiences.uploads_api import UploadsViewSet, UploadViewSet
 from common.routing import either
 
 urlpatterns = [
@@ -41,8 +41,21 @@ urlpatterns = [
         SuppressionViewSet.as_view({"delete": "destroy"}),
         name="api_suppression",
     ),
-    *either("api/v1/uploads", UploadViewSet.as_view({"get": "list", "post": "create"}), name="api_uploads"),
-    *either("api/v1/uploads/<id:upload_id>", UploadViewSet.as_view({"get": "retrieve"}), name="api_upload"),
+    *either("api/v1/uploads", UploadsViewSet.as_view({"get": "list", "post": "create"}), name="api_uploads"),
+    *either(
+        "api/v1/uploads/<id:upload_id>",
+        UploadViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api_upload",
+    ),
+    *either(
+        "api/v1/uploads/<id:upload_id>/preview",
+        UploadViewSet.as_view({"get": "preview", "post": "try_preview"}),
+        name="api_upload_preview",
+    ),
+    *either("api/v1/uploads/<id:upload_id>/start", UploadViewSet.as_view({"post": "start"}), name="api_upload_start"),
+    *either(
+        "api/v1/uploads/<id:upload_id>/cancel", UploadViewSet.as_view({"post": "cancel"}), name="api_upload_cancel"
+    ),
     *either(
         "api/v1/uploads/<id:upload_id>/rejected", UploadViewSet.as_view({"get": "rejected"}), name="api_upload_rejected"
     ),

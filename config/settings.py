@@ -162,11 +162,12 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 MEDIA_ROOT = STATE_DIR / "media"
 MAX_BODY_BYTES = 16 * 1024 * 1024
 UPLOAD_MAX_BYTES = env.int("VOLLEY_UPLOAD_MAX_BYTES", 2 * 1024**3)
+UPLOAD_RETENTION_DAYS = at_least("VOLLEY_UPLOAD_RETENTION_DAYS", 30, least=1)
 EVENT_RETENTION_DAYS = at_least("VOLLEY_EVENT_RETENTION_DAYS", 400, least=1)
 INGEST_RATE = at_least("VOLLEY_INGEST_RATE", 10_000, least=1)
 INGEST_AT_ONCE = at_least("VOLLEY_INGEST_AT_ONCE", 4, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["audiences.receiving.Receiver"]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -222,7 +223,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignState": "campaigns.models.CampaignState",
         "ExecutionState": "executions.api.serializers.STATES",
         "ListState": "audiences.serializers.LIST_STATES",
-        "UploadFormat": "audiences.serializers.UPLOAD_FORMATS",
+        "UploadFormat": "audiences.upload_serializers.UPLOAD_FORMATS",
         "UploadState": "audiences.models.UploadState",
     },
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "validatorUrl": None},
@@ -276,6 +277,7 @@ CELERY_BEAT_SCHEDULE = {
     "runs": {"task": "executions.make_runs", "schedule": 5.0, "options": {"expires": 10}},
     "uploads": {"task": "audiences.sweep_uploads", "schedule": 5.0, "options": {"expires": 10}},
     "partitions": {"task": "executions.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
+    "retention": {"task": "executions.tend_uploads", "schedule": 3600.0, "options": {"expires": 600}},
     "events": {"task": "audiences.tend_events", "schedule": 3600.0, "options": {"expires": 600}},
     "tidy": {"task": "common.tidy", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -29,6 +29,12 @@ _CLEARLY = 3
 assert set(WORDS) == set(ENCODINGS)  # noqa: S101 - both lists are ours
 
 
+def encoding_of(name: str) -> str:
+    """As we call it, of one of its names."""
+    plain = name.strip().lower()
+    return ALIASES.get(plain, plain)
+
+
 def guess_encoding(file: BinaryIO, *, compression: str) -> str:
     """`utf-16` by its mark; `windows-1252` where several lines are no UTF-8 and none beyond ASCII is; else `utf-8`.
 

@@ -188,7 +188,6 @@ def test_everyone_joins_the_list_and_may_be_temporary(imported: Make, workspace:
         (b"\xef\xbb\xbf", {}, "file", "unusable_file"),
         ("first_name,city\nAna,Pune\n", {}, "file", "unusable_file"),
         ("email,Email\na@b.c,d@e.f\n", {}, "file", "unusable_file"),
-        ("external_id\n1\n".encode("utf-16"), {}, "file", "unusable_file"),
         (b"external_id,caf\xe9\n1,x\n", {}, "file", "unusable_file"),
         ("external_id\n1\n", {"mapping": {"nr": "external_id"}}, "file", "unusable_file"),
         ("external_id\n1\n", {"mapping": {"external_id": "surname"}}, "mapping.external_id", "unknown_choice"),
