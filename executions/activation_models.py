@@ -1,6 +1,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from campaigns.models import Campaign, OnCap, OnUnknown, Purpose
 from common.authorship import Authored
@@ -75,6 +76,19 @@ class Became(models.TextChoices):
     DROPPED = "dropped", "The trigger was deactivated, or the hour's execution cancelled, while it waited"
     DELETED = "deleted", "The contact was deleted while it waited"
     REFUSED = "refused", "A business event whose audience could not be made of its properties"
+
+
+class PassedOver(models.Model):
+    """An event that fitted a trigger and upon which nobody was sent anything: why. Kept for a month."""
+
+    pk = models.CompositePrimaryKey("event_id", "activation_id")
+    event_id = models.BigIntegerField()
+    activation_id = models.BigIntegerField()
+    became = models.CharField(max_length=10, choices=Became.choices)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="passed_over_at")]
 
 
 class TriggerUse(models.Model):

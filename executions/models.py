@@ -10,6 +10,7 @@ from common.channels import Type
 from common.wall_clock_field import WallClockField
 from executions.activation_models import Became as Became
 from executions.activation_models import FrozenLaunch
+from executions.activation_models import PassedOver as PassedOver
 from executions.activation_models import TriggerActivation as TriggerActivation
 from executions.activation_models import TriggerUse as TriggerUse
 from executions.cap_words import describe
