@@ -15,6 +15,7 @@ from audiences.admin_forms import ListForm, SuppressionForm
 from audiences.admin_uploads import UploadAdmin
 from audiences.lists import archive_list
 from audiences.models import Address, Contact, List, ListMembership, Suppression
+from audiences.rights.admin_fields import RightsFields
 from audiences.segments.admin import SegmentAdmin
 from audiences.suppressions import remove_suppression
 from workspaces.admin_scope import actor_of, workspace_ids
@@ -63,7 +64,7 @@ class ListFilter(admin.SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ScopedModelAdmin):
+class ContactAdmin(RightsFields, ScopedModelAdmin):
     """People come in by upload or API; here they are looked up."""
 
     can_add = can_change = False
@@ -78,11 +79,14 @@ class ContactAdmin(ScopedModelAdmin):
         "timezone",
         "pretty_attributes",
         "events",
+        "consents",
+        "export",
+        "erasing",
         "temporary",
         "created_at",
         "updated_at",
     )
-    readonly_fields = ("pretty_attributes", "events", "created_at", "updated_at")
+    readonly_fields = ("pretty_attributes", "events", "consents", "export", "erasing", "created_at", "updated_at")
 
     @admin.display(description="External id")
     def shown_id(self, contact: Contact) -> str:

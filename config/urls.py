@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api_description import ApiDescriptionView
 from config.problem_pages import problem_index, problem_page
+from executions.admin_pages import people
 from executions.admin_pages.template_preview import template_preview
 
 urlpatterns = [
@@ -30,6 +31,16 @@ urlpatterns = [
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),
         name="admin_template_preview",
+    ),
+    path(
+        "admin/audiences/contact/<int:contact_id>/erase/",
+        admin.site.admin_view(people.erase_view),
+        name="admin_contact_erase",
+    ),
+    path(
+        "admin/audiences/contact/<int:contact_id>/export/",
+        admin.site.admin_view(people.export_view),
+        name="admin_contact_export",
     ),
     path("admin/", admin.site.urls),
 ]
