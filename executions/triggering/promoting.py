@@ -4,9 +4,9 @@ One at a time per campaign, under an advisory lock that ends with the transactio
 message is read and written by nobody else, and a worker that dies leaves nothing behind.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -19,9 +19,11 @@ from executions.delivery.leases import LET_GO_IF_SILENT
 from executions.delivery.partitions import ensure_partition
 from executions.models import Became, TriggerActivation
 from executions.states import State
+from executions.triggering.business import launch_upon
 from executions.triggering.claiming import Claimed, claim, next_due, stopped
+from executions.triggering.passing_over import Fates, write_passed_over
 from executions.triggering.standing import OPEN, add, standing_execution
-from executions.triggering.uses import decide, read_uses, write_uses
+from executions.triggering.uses import BUSINESS, Decided, decide, read_uses, write_uses
 
 AT_ONCE = 5_000
 # When another is promoting now, who knows whether it has seen what we were called for.
@@ -72,14 +74,15 @@ def _promote(activation: TriggerActivation) -> Promoted | None:
     hits = claim(activation, most=AT_ONCE)
     if not hits:
         return NOTHING
-    became: Counter[str] = Counter()
-    running: list[int] = []
+    fates = Fates()
+    done = NOTHING
     if activation.drops_waiting:
-        became[Became.DROPPED.value] += len(hits)
+        fates.pass_over(hits, Became.DROPPED)
     else:
-        running = _sort_out(activation, hits, now, became)
-    _count(activation.pk, became)
-    return Promoted(running, [], more=len(hits) == AT_ONCE)
+        done = _sort_out(activation, hits, now, fates)
+    write_passed_over(activation.pk, fates)
+    _count(activation.pk, fates.counts)
+    return done._replace(more=len(hits) == AT_ONCE)
 
 
 def _begin(campaign_id: int) -> datetime | None:
@@ -95,27 +98,46 @@ def _begin(campaign_id: int) -> datetime | None:
     return None if row is None else row[0]
 
 
-def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime, became: Counter[str]) -> list[int]:
-    """Answers the executions that got batches."""
+def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime, fates: Fates) -> Promoted:
     over = stopped(activation, hits)
-    became[Became.STOPPED.value] += len(over)
+    fates.pass_over([hit for hit in hits if hit.event_id in over], Became.STOPPED)
     left = [hit for hit in hits if hit.event_id not in over]
     hour = _hour(activation, now)
-    uses = read_uses(activation.campaign_id, _contacts(left))
+    uses = read_uses(activation.campaign_id, {hit.contact_id or BUSINESS for hit in left})
     decided = decide(left, uses, activation.definition, hour=hour, now=now)
     write_uses(activation.campaign_id, decided.uses)
-    became.update(one.value for one in decided.became)
+    for became, those in decided.became.items():
+        fates.pass_over(those, became)
+    if activation.definition["business"]:
+        return Promoted([], _launch(activation, decided, fates), more=False)
+    return Promoted(_add(activation, decided, hour, fates), [], more=False)
+
+
+def _launch(activation: TriggerActivation, decided: Decided, fates: Fates) -> list[int]:
+    launched = []
+    for hit in chain.from_iterable(decided.occurrences.values()):
+        execution = launch_upon(activation, hit)
+        if execution is None:
+            fates.pass_over([hit], Became.REFUSED)
+        else:
+            fates.count(Became.PROMOTED, 1)
+            launched.append(execution.pk)
+    return launched
+
+
+def _add(activation: TriggerActivation, decided: Decided, hour: datetime, fates: Fates) -> list[int]:
+    """Answers the executions that have more recipients now."""
     running = []
     for occurrence, those in sorted(decided.occurrences.items()):
         execution = standing_execution(activation, until=hour + HOUR, occurrence=occurrence)
         if execution.state == State.FINISHED:
             raise HourOver
         if execution.state not in OPEN:
-            became[Became.DROPPED.value] += len(those)
+            fates.pass_over(those, Became.DROPPED)
             continue
-        added = add(execution, those)
-        became[Became.PROMOTED.value] += added.contacts
-        became[Became.DELETED.value] += len(those) - added.contacts
+        there = add(execution, those)
+        fates.count(Became.PROMOTED, len(there))
+        fates.pass_over([hit for hit in those if hit.contact_id not in there], Became.DELETED)
         running.append(execution.pk)
     return running
 
@@ -127,11 +149,7 @@ def _hour(activation: TriggerActivation, now: datetime) -> datetime:
     return hour if latest is None else max(hour, latest - HOUR)
 
 
-def _contacts(hits: Iterable[Claimed]) -> list[int]:
-    return [hit.contact_id for hit in hits if hit.contact_id is not None]
-
-
-def _count(activation_id: int, became: Counter[str]) -> None:
+def _count(activation_id: int, became: Mapping[str, int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [list(became), list(became.values()), activation_id])
 

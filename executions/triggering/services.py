@@ -3,7 +3,7 @@
 Activating freezes what a launch freezes. What the campaign or its trigger says later counts from the next activation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
 from common.personalization import personalization_errors
 from executions.launching.checks import Ready, content_errors, gather, rate_errors, route_errors, source_errors
+from executions.launching.segment_rules import with_rules
 from executions.models import TriggerActivation
 from executions.triggering.request import ActivationRequest
 from workspaces.audit import record
@@ -41,10 +42,11 @@ def activate_trigger(*, campaign: Campaign, request: ActivationRequest, actor: A
         return Activated(TriggerActivation.objects.get(pk=trigger.activation_id), made=False)
     ready = gather(campaign.pk)
     _refuse_what_cannot_be_triggered(ready.campaign)
-    errors = activation_errors(ready, trigger, request)
+    audience, errors = _frozen_audience(campaign.workspace_id, trigger)
+    errors = [*activation_errors(ready, request), *errors]
     if errors:
         raise Invalid(errors, detail=NOTHING_ACTIVATED)
-    activation = _create(ready, trigger, request, actor)
+    activation = _create(ready, {**definition_of(trigger), "audience": audience}, request, actor)
     EventTrigger.objects.filter(pk=trigger.pk, activation_id=None).update(activation_id=activation.pk)
     _record(activation, actor, "activated", definition=activation.definition)
     return Activated(activation, made=True)
@@ -68,24 +70,24 @@ def deactivate_trigger(*, campaign: Campaign, actor: Actor, drop_waiting: bool =
     return activation
 
 
-def activation_errors(ready: Ready, trigger: EventTrigger, request: ActivationRequest) -> list[FieldError]:
-    """Everything that would keep it from being activated."""
+def activation_errors(ready: Ready, request: ActivationRequest) -> list[FieldError]:
+    """Everything that would keep it from being activated, but for the audience of a business event."""
     return [
         *request.errors,
         *content_errors(ready),
         *route_errors(ready),
-        *_audience_errors(ready.campaign.workspace_id, trigger),
         *personalization_errors(request.personalization, field="personalization"),
         *rate_errors(request.rate_per_minute),
     ]
 
 
-def _audience_errors(workspace_id: int, trigger: EventTrigger) -> list[FieldError]:
-    """Whether it has anyone, and whether a segment's rule fits the event, is known when the event is there."""
+def _frozen_audience(workspace_id: int, trigger: EventTrigger) -> tuple[dict[str, Any] | None, list[FieldError]]:
+    """With the rules of its segments. Whom it has, and whether a rule fits the event, is known when there is one."""
     if not trigger.business:
-        return []
-    audience = read_audience(trigger.audience)
-    return [*audience.errors, *source_errors(workspace_id, audience)]
+        return None, []
+    audience = with_rules(workspace_id, read_audience(trigger.audience), awaits_event=True)
+    errors = [*audience.errors, *source_errors(workspace_id, audience)]
+    return audience.stored, [replace(error, field=f"trigger.{error.field}") for error in errors]
 
 
 def _lock(campaign: Campaign) -> EventTrigger:
@@ -107,7 +109,7 @@ def _refuse_what_cannot_be_triggered(campaign: Campaign) -> None:
         raise Conflict(message, code="approval_required")
 
 
-def _create(ready: Ready, trigger: EventTrigger, request: ActivationRequest, actor: Actor) -> TriggerActivation:
+def _create(ready: Ready, definition: dict[str, Any], request: ActivationRequest, actor: Actor) -> TriggerActivation:
     campaign = ready.campaign
     template = campaign.template
     if template is None or template.published is None or ready.provider is None:
@@ -129,7 +131,7 @@ def _create(ready: Ready, trigger: EventTrigger, request: ActivationRequest, act
         campaign_personalization=campaign.personalization,
         personalization=request.personalization,
         rate_per_minute=request.rate_per_minute,
-        definition=definition_of(trigger),
+        definition=definition,
         **authored_by(actor),
     )
     activation.save(force_insert=True)

@@ -4,9 +4,9 @@ Adding is what a planner's page does, for the contacts given: batches, the ledge
 recipients' events and the size, together. So size = recipients = ledger + pending at every commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -22,13 +22,6 @@ from executions.triggering.claiming import Claimed
 
 AUDIENCE = "trigger"
 OPEN = frozenset({State.RUNNING, State.PAUSED})
-
-
-class Added(NamedTuple):
-    """`contacts` were still there. `recipients`: each of them with each of its addresses."""
-
-    contacts: int
-    recipients: int
 
 
 def standing_execution(activation: TriggerActivation, *, until: datetime, occurrence: int) -> Execution:
@@ -60,8 +53,8 @@ def frozen(activation: TriggerActivation) -> dict[str, Any]:
     return {name: getattr(activation, name) for name in (*FROZEN, *authored, *owned)} | {"activation": activation}
 
 
-def add(execution: Execution, hits: Sequence[Claimed]) -> Added:
-    """Each contact once at most: the ledger holds it once."""
+def add(execution: Execution, hits: Sequence[Claimed]) -> Collection[int]:
+    """Each contact once at most: the ledger holds it once. Answers the contacts that are there still."""
     scope = scope_of(execution)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
@@ -70,7 +63,7 @@ def add(execution: Execution, hits: Sequence[Claimed]) -> Added:
         cursor.execute("UPDATE executions_execution SET size = size + %s WHERE id = %s", [recipients, execution.pk])
         if skips != "{}":
             add_planned_skips(cursor, execution.pk, skips)
-    return Added(contacts, recipients)
+    return set(contacts)
 
 
 def _adding(scope: Scope, execution: Execution, hits: Sequence[Claimed]) -> Composable:
@@ -116,7 +109,7 @@ def _adding(scope: Scope, execution: Execution, hits: Sequence[Claimed]) -> Comp
             INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
             SELECT id, contact_ids, address_ids FROM batches
         )
-        SELECT (SELECT count(DISTINCT contact_id) FROM found), (SELECT count(*) FROM found), (
+        SELECT ARRAY(SELECT DISTINCT contact_id FROM found), (SELECT count(*) FROM found), (
             SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
                 SELECT reason, count(*) AS n FROM found WHERE reason IS NOT NULL GROUP BY reason) r)
     """).format(

@@ -31,11 +31,11 @@ class Use:
 
 @dataclass(slots=True)
 class Decided:
-    """`occurrences`: who is promoted, by the how-manieth of the contact's in this hour it is."""
+    """`occurrences`: who is promoted, by the how-manieth of the contact's in this hour it is; `became`: the others."""
 
     occurrences: dict[int, list[Claimed]] = field(default_factory=dict)
     uses: dict[int, Use] = field(default_factory=dict)
-    became: list[Became] = field(default_factory=list)
+    became: dict[Became, list[Claimed]] = field(default_factory=dict)
 
 
 def decide(
@@ -48,9 +48,9 @@ def decide(
         use = made.uses.get(contact) or uses.get(contact)
         count = use.count if use is not None and use.hour == hour else 0
         if _has_had_it(use, definition, now):
-            made.became.append(Became.AGAIN)
+            made.became.setdefault(Became.AGAIN, []).append(hit)
         elif count >= MOST_AN_HOUR:
-            made.became.append(Became.TOO_OFTEN)
+            made.became.setdefault(Became.TOO_OFTEN, []).append(hit)
         else:
             made.uses[contact] = Use(hour, count + 1, now)
             made.occurrences.setdefault(count + 1, []).append(hit)

@@ -9,7 +9,7 @@ from audiences.models import Contact
 from executions.models import TriggerActivation, TriggerUse
 from executions.triggering import waiting
 from executions.triggering.uses import MOST_AN_HOUR
-from tests.executions.triggering.events import activate, activated, happened, make_triggered, work
+from tests.executions.triggering.events import EVENT, activate, activated, happened, make_triggered, work
 from tests.executions.work import counts
 from tests.factories import make_contact, make_contacts
 from workspaces.models import Workspace
@@ -45,12 +45,9 @@ def test_nothing_is_sent_before_the_delay_is_over(workspace: Workspace) -> None:
 def test_a_cancelling_event_stops_it_whichever_was_told_of_first(workspace: Workspace, first: str) -> None:
     activation = activated(workspace, delay_seconds=HOUR, cancel_event="order placed")
     stopped, other = make_contacts(workspace, 2)
-    steps = [
-        lambda: happened(stopped, properties=SKU, at=ago(minutes=10)),
-        lambda: happened(stopped, "order placed", at=ago(minutes=5)),
-    ]
-    for step in steps if first == "trigger" else reversed(steps):
-        step()
+    told = {"trigger": (EVENT, 10), "cancelling": ("order placed", 5)}
+    for name, minutes in sorted(told.values(), reverse=first == "cancelling"):
+        happened(stopped, name, properties=SKU, at=ago(minutes=minutes))
     happened(other, properties=SKU)
     make_due(activation)
     assert sent(activation) == 1
