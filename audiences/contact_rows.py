@@ -1,6 +1,7 @@
 """One contact as callers and files give it, parsed and judged. Pure: knows no database."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -30,7 +31,8 @@ class AddressRow(NamedTuple):
     consent_at: datetime | None = None
 
 
-class ContactRow(NamedTuple):
+@dataclass(slots=True)
+class ContactRow:
     """`locale`, `timezone`, `attributes` None: not said, so left as they are."""
 
     index: int

@@ -1,5 +1,7 @@
 """What can be done to contacts, beside the upsert."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from audiences.models import (
@@ -28,9 +30,6 @@ def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
     contact = Contact.objects.select_for_update().filter(pk=contact_id, workspace_id=workspace_id).first()
     if contact is None:
         raise NotFound("This workspace has no such contact.")
-    keep_refusals(contact_ids=[contact_id])
-    for owned in (Address, ConsentChange, Event, ListMembership, UploadMembership):
-        owned.objects.filter(contact_id=contact_id).delete()
     audit.record(
         workspace_id=workspace_id,
         actor=actor,
@@ -39,7 +38,15 @@ def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
         object_id=contact_id,
         object_name=str(contact),
     )
-    contact.delete()
+    forget_contacts([contact_id])
+
+
+def forget_contacts(contact_ids: Sequence[int]) -> None:
+    """In the caller's transaction, which has locked them."""
+    keep_refusals(contact_ids=contact_ids)
+    for owned in (Address, ConsentChange, Event, ListMembership, UploadMembership):
+        owned.objects.filter(contact_id__in=contact_ids).delete()
+    Contact.objects.filter(pk__in=contact_ids).delete()
 
 
 def mark_invalid(*, workspace_id: int, external_id: str) -> int:

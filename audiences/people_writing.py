@@ -33,8 +33,8 @@ def _changed(address: KnownAddress, before: Said, after: Said) -> Changed:
 class Joining(NamedTuple):
     """Contact ids, ascending: those made in this transaction, and those who may be members already."""
 
-    new: Sequence[int]
-    known: Sequence[int]
+    new: list[int]
+    known: list[int]
 
 
 def join_lists(*, workspace_id: int, list_ids: Sequence[int], joining: Joining) -> None:

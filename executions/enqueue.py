@@ -34,6 +34,11 @@ def enqueue_waking(execution_id: int) -> None:
     publish("executions.drain", execution_id, queue=FIRST)
 
 
+def enqueue_tending() -> None:
+    """More uploads are to be deleted."""
+    publish("executions.tend_uploads", queue=BULK)
+
+
 def enqueue_lane(execution_id: int, slot: int, ticket: int) -> None:
     """One lane's next turn; see `executions.delivery.lanes`."""
     publish("executions.drain", execution_id, slot, ticket, queue=queue_of(execution_id))

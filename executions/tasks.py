@@ -7,7 +7,15 @@ from executions.delivery import draining, lanes, partitions, planning, sweeping
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.lanes import Turn
 from executions.delivery.planning import Planned
-from executions.enqueue import enqueue_lane, enqueue_next, enqueue_plan, enqueue_promoting, promoting_hint
+from executions.enqueue import (
+    enqueue_lane,
+    enqueue_next,
+    enqueue_plan,
+    enqueue_promoting,
+    enqueue_tending,
+    promoting_hint,
+)
+from executions.retention import uploads
 from executions.scheduling.runs import make_due_runs
 from executions.triggering import promoting, waiting
 
@@ -51,6 +59,13 @@ def make_runs() -> None:
 def make_partitions() -> None:
     partitions.make_partitions()
     sweeping.tidy_journals()
+
+
+@shared_task(name="executions.tend_uploads")
+def tend_uploads() -> None:
+    """A slice of the deleting; the rest is enqueued again, so that campaigns get their turn in between."""
+    if uploads.tend_uploads():
+        enqueue_tending()
 
 
 @shared_task(name="executions.promote")

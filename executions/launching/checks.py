@@ -141,18 +141,28 @@ def _list_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[Field
 def _upload_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[FieldError]:
     if not sources:
         return
-    known = dict(
-        Upload.objects.filter(workspace_id=workspace_id, pk__in=[source.id for source in sources]).values_list(
-            "pk", "state"
-        )
-    )
+    known = _share_uploads(workspace_id, [source.id for source in sources])
     for source in sources:
-        if source.id not in known:
+        upload = known.get(source.id)
+        if upload is None:
             yield not_found(source)
-        elif known[source.id] != UploadState.FINISHED:
-            message = f"This upload is {known[source.id]}; only a finished one is an audience."
+        elif upload.state != UploadState.FINISHED:
+            message = f"This upload is {upload.state}; only a finished one is an audience."
             hint = f"Follow it with GET /api/v1/uploads/{source.id}."
             yield FieldError(source.field, "not_ready", message, source.id, hint=hint)
+        elif upload.purging_at is not None and not upload.keep:
+            message = f"The people of this upload were temporary, and deleted from {upload.purging_at:%Y-%m-%d} on."
+            yield FieldError(source.field, "purged", message, source.id, hint="Upload the file again.")
+
+
+def _share_uploads(workspace_id: int, ids: Sequence[int]) -> dict[int, Upload]:
+    """Until the launch has committed nobody begins to delete them (`executions.retention.uploads`)."""
+    found = Upload.objects.raw(
+        "SELECT id, state, keep, purging_at FROM audiences_upload WHERE workspace_id = %s AND id = ANY (%s)"
+        " ORDER BY id FOR KEY SHARE",
+        [workspace_id, list(ids)],
+    )
+    return {upload.pk: upload for upload in found}
 
 
 def has_people(*, workspace_id: int, audience: dict[str, Any], execution_id: int | None = None) -> bool:

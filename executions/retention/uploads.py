@@ -1,0 +1,93 @@
+"""The end of an upload: some days after its last use its file is deleted, and whoever came with it and is not kept.
+
+It is decided under the lock of the upload's row, which a launch that names it shares; afterwards no launch takes it.
+Ledger rows stay. What a person refused stays refused (`audiences.contacts.forget_contacts`).
+"""
+
+import logging
+from datetime import timedelta
+from time import monotonic
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audiences.models import Upload, UploadMembership, UploadState
+from audiences.temporary import forget_temporary
+from executions.launching.checks import database_time
+from executions.models import FrequencyUse
+from executions.retention.upload_use import awaited, use_of
+
+BEGUN_AT_ONCE = 100
+STEP_CONTACTS = 1_000
+SLICE_SECONDS = 5.0
+logger = logging.getLogger(__name__)
+
+
+def tend_uploads(*, seconds: float = SLICE_SECONDS) -> bool:
+    """Works for about so long; True when there is more to delete at once."""
+    over = Upload.objects.filter(state__in=[UploadState.FINISHED, UploadState.FAILED], purging_at=None)
+    over.filter(expires_at=None, finished_at__isnull=False).update(expires_at=F("finished_at") + _kept())
+    due = over.filter(expires_at__lte=Now()).order_by("expires_at").values_list("pk", flat=True)
+    for upload_id in list(due[:BEGUN_AT_ONCE]):
+        _begin(upload_id)
+    return _purge(monotonic() + seconds)
+
+
+def _kept() -> timedelta:
+    return timedelta(days=settings.UPLOAD_RETENTION_DAYS)
+
+
+@transaction.atomic
+def _begin(upload_id: int) -> None:
+    """Unless it is in use, or was until lately: then it has longer."""
+    upload = Upload.objects.select_for_update().get(pk=upload_id)
+    use = use_of(upload_id=upload.pk, workspace_id=upload.workspace_id)
+    moments = [moment for moment in (upload.finished_at, use.ended_at) if moment is not None]
+    upload.expires_at = None if use.live else max(moments) + _kept()
+    if upload.expires_at is not None and upload.expires_at <= database_time():
+        upload.purging_at = database_time()
+    upload.save(update_fields=["expires_at", "purging_at"])
+
+
+def _purge(until: float) -> bool:
+    """Whoever an execution may still send to waits for the next time."""
+    for upload in Upload.objects.filter(purging_at__isnull=False, purged_at=None).order_by("pk")[:BEGUN_AT_ONCE]:
+        _delete_files(upload)
+        after: int | None = None if upload.keep else 0
+        while after is not None:
+            if monotonic() >= until:
+                return True
+            after = _forget_some(upload, after)
+        _finish(upload)
+    return False
+
+
+def _delete_files(upload: Upload) -> None:
+    """First, as it can be done twice."""
+    for name in (upload.file.name, upload.rejected_file.name):
+        if name:
+            default_storage.delete(name)
+    Upload.objects.filter(pk=upload.pk).update(file="", rejected_file="")
+
+
+@transaction.atomic
+def _forget_some(upload: Upload, after: int) -> int | None:
+    """The last contact looked at; None after all of them."""
+    members = UploadMembership.objects.filter(upload=upload, contact_id__gt=after).order_by("contact_id")
+    page = list(members.values_list("contact_id", flat=True)[:STEP_CONTACTS])
+    if not page:
+        return None
+    waiting = awaited(workspace_id=upload.workspace_id, contact_ids=page)
+    leaving = [contact_id for contact_id in page if contact_id not in waiting]
+    gone = forget_temporary(upload_id=upload.pk, contact_ids=leaving)
+    FrequencyUse.objects.filter(workspace_id=upload.workspace_id, contact_id__in=gone).delete()
+    return page[-1]
+
+
+def _finish(upload: Upload) -> None:
+    if upload.keep or not UploadMembership.objects.filter(upload=upload).exists():
+        Upload.objects.filter(pk=upload.pk, purged_at=None).update(purged_at=Now())
+        logger.info("upload %s was deleted: it was last used more than %s ago", upload.pk, _kept())
