@@ -14,6 +14,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (
             ("Campaigns", "campaign", "campaigns.campaign"),
             ("Executions", "rocket_launch", "executions.execution"),
+            ("Schedules", "event_repeat", "executions.schedule"),
             ("Quarantine", "healing", "executions.execution", "quarantine"),
             ("Outbox", "outbox", "providers.sandboxmessage"),
         ),

@@ -11,12 +11,13 @@ from django.utils.html import format_html
 from executions.admin_pages import deliveries, live, quarantine, retry, settle
 from executions.admin_pages.caps import FrequencyCapAdmin
 from executions.admin_pages.quiet_hours import QuietHoursAdmin
+from executions.admin_pages.schedules import ScheduleAdmin
 from executions.models import Execution
 from executions.states import State
 from workspaces.admin_scope import get_scoped_object_or_404
 from workspaces.scoped_admin import ScopedModelAdmin
 
-__all__ = ["ExecutionAdmin", "FrequencyCapAdmin", "QuietHoursAdmin"]
+__all__ = ["ExecutionAdmin", "FrequencyCapAdmin", "QuietHoursAdmin", "ScheduleAdmin"]
 
 
 class CampaignFilter(admin.SimpleListFilter):

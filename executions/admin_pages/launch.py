@@ -3,7 +3,6 @@
 import json
 import secrets
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -18,14 +17,19 @@ from common.channels import APP_TYPES
 from common.errors import DomainError, Invalid
 from common.idempotency import lock_number
 from common.models import IdempotencyKey
+from common.wall_clock import zone_names
 from executions.admin_pages.launch_form import LaunchForm, choices_for, launch_request, read_form
+from executions.admin_pages.launch_when import REPEATS, WEEKDAYS, When, in_words
 from executions.enqueue import enqueue_next
 from executions.launching.dry_run import dry_run
 from executions.launching.launch import launch
 from executions.launching.preview import find_contact, preview_launch
+from executions.launching.request import LaunchRequest
 from executions.launching.test_sends import send_test
 from executions.models import Execution
+from executions.scheduling.creating import create_schedule, judged, recurs
 from executions.states import SkipReason
+from executions.timing.models import LocalPast
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
 from workspaces.roles import Role
 
@@ -51,17 +55,18 @@ def launch_urls(site: Any) -> list[URLPattern]:
 def launch_view(request: HttpRequest, campaign_id: int) -> HttpResponse:
     campaign = _campaign(request, campaign_id)
     if request.method == "GET":
-        return _screen(request, campaign, LaunchForm(), secrets.token_urlsafe(24))
+        form = LaunchForm(when=When(timezone=campaign.workspace.timezone))
+        return _screen(request, campaign, form, secrets.token_urlsafe(24))
     _require_launcher(request, campaign)
     form, token = read_form(request), _read_token(request)
     try:
-        execution_id = _launch_once(request, campaign, form, token)
+        address = _launch_once(request, campaign, form, token)
     except Invalid as error:
         form.show(error.errors)
     except DomainError as error:
         form.errors["campaign"] = [error.detail]
     else:
-        return HttpResponseRedirect(reverse("admin:executions_execution_live", args=[execution_id]))
+        return HttpResponseRedirect(address)
     return _screen(request, campaign, form, token, status=422)
 
 
@@ -70,7 +75,7 @@ def review_view(request: HttpRequest, campaign_id: int) -> JsonResponse:
     """What a launch of this form would do, and the message as a contact would get it. Writes nothing."""
     campaign = _campaign(request, campaign_id)
     form = read_form(request)
-    asked = launch_request(form, zone=_zone(campaign))
+    asked = judged(campaign, launch_request(form))
     wanted = request.POST.get("contact", "").strip()
     contact = find_contact(workspace_id=campaign.workspace_id, wanted=wanted, type=campaign.type)
     answer: dict[str, Any] = {
@@ -118,8 +123,8 @@ def _read_token(request: HttpRequest) -> str:
     return sent[:_TOKEN_LENGTH] or secrets.token_urlsafe(24)
 
 
-def _launch_once(request: HttpRequest, campaign: Campaign, form: LaunchForm, token: str) -> int:
-    """The execution's id. The second click of a double click waits for the first, and gets the same execution."""
+def _launch_once(request: HttpRequest, campaign: Campaign, form: LaunchForm, token: str) -> str:
+    """The page of what was made. The second click of a double click waits for the first, and gets the same one."""
     scope = {
         "workspace_id": campaign.workspace_id,
         "method": "POST",
@@ -131,12 +136,19 @@ def _launch_once(request: HttpRequest, campaign: Campaign, form: LaunchForm, tok
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_number(scope)])
         stored = IdempotencyKey.objects.filter(**scope).first()
         if stored is not None:
-            return int(stored.answer["execution_id"])
-        asked = launch_request(form, zone=_zone(campaign))
-        execution = launch(campaign=campaign, request=asked, actor=actor_of(request)).execution
-        IdempotencyKey.objects.create(**scope, body_hash=b"", status=302, answer={"execution_id": execution.pk})
-        transaction.on_commit(lambda: enqueue_next(execution.pk, execution.state), robust=True)
-    return execution.pk
+            return str(stored.answer["address"])
+        address = _make(request, campaign, launch_request(form))
+        IdempotencyKey.objects.create(**scope, body_hash=b"", status=302, answer={"address": address})
+    return address
+
+
+def _make(request: HttpRequest, campaign: Campaign, asked: LaunchRequest) -> str:
+    if recurs(asked):
+        schedule = create_schedule(campaign=campaign, request=asked, actor=actor_of(request))
+        return reverse("admin:executions_schedule_runs", args=[schedule.pk])
+    execution = launch(campaign=campaign, request=asked, actor=actor_of(request)).execution
+    transaction.on_commit(lambda: enqueue_next(execution.pk, execution.state), robust=True)
+    return reverse("admin:executions_execution_live", args=[execution.pk])
 
 
 def _screen(
@@ -152,7 +164,10 @@ def _screen(
         "form": form,
         "choices": choices_for(campaign),
         "launch_token": token,
-        "zone": campaign.workspace.timezone,
+        "zones": sorted(zone_names()),
+        "pasts": LocalPast.choices,
+        "repeats": REPEATS,
+        "weekdays": WEEKDAYS,
         "tests_devices": campaign.type in APP_TYPES,
         "can_launch": may(request, campaign.workspace_id, Role.LAUNCHER),
         "requires_approval": campaign.workspace.requires_approval,
@@ -168,7 +183,7 @@ def _in_words(review: dict[str, Any]) -> dict[str, Any]:
         {"reason": reason, "words": _WORDS.get(reason, reason), "count": count}
         for reason, count in sorted(review.get("skipped", {}).items(), key=lambda pair: -pair[1])
     ]
-    return {**review, "skipped_in_words": skipped}
+    return {**review, "skipped_in_words": skipped, "when": in_words(review.get("schedule"))}
 
 
 def _campaign(request: HttpRequest, campaign_id: int) -> Campaign:
@@ -179,10 +194,3 @@ def _campaign(request: HttpRequest, campaign_id: int) -> Campaign:
 def _require_launcher(request: HttpRequest, campaign: Campaign) -> None:
     if not may(request, campaign.workspace_id, Role.LAUNCHER):
         raise PermissionDenied
-
-
-def _zone(campaign: Campaign) -> ZoneInfo:
-    try:
-        return ZoneInfo(campaign.workspace.timezone)
-    except (ValueError, OSError):
-        return ZoneInfo("UTC")

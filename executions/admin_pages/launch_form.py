@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, QueryDict
 
 from audiences.models import List, Segment, Upload, UploadState
 from campaigns.models import Campaign
 from common.errors import FieldError
+from executions.admin_pages.launch_when import When, place_of, read_when
 from executions.launching.request import LaunchRequest
 
 OFFERED = 200
 _ROWS = 200
+_UNCHOSEN = {("schedule.at", "required"), ("schedule.at", "invalid_time")}
+_WITH_HINT = {"campaign", "timezone", "repeat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,18 @@ class LaunchForm:
     exclude: list[str] = field(default_factory=list)
     personalization: list[tuple[str, str]] = field(default_factory=list)
     frequency_capping: bool = True
-    scheduled: bool = False
-    scheduled_for: str = ""
+    when: When = field(default_factory=When)
     rate_per_minute: str = ""
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def show(self, errors: Sequence[FieldError]) -> None:
         for error in errors:
             root = error.field.partition(".")[0].partition("[")[0]
-            name = root if root in {"audience", "personalization", "scheduled_for", "rate_per_minute"} else "campaign"
-            text = f"{error.message} {error.hint}" if error.hint and name == "campaign" else error.message
+            own = root if root in {"audience", "personalization", "rate_per_minute"} else None
+            name = own or place_of(error.field) or "campaign"
+            text = f"{error.message} {error.hint}" if error.hint and name in _WITH_HINT else error.message
+            if (error.field, error.code) in _UNCHOSEN:
+                text = "Choose the day and the time."
             self.errors.setdefault(name, []).append(text)
 
 
@@ -56,13 +59,12 @@ def read_form(request: HttpRequest) -> LaunchForm:
         exclude=typed.getlist("exclude")[:OFFERED],
         personalization=_pairs(typed),
         frequency_capping=typed.get("frequency_capping") == "on",
-        scheduled=typed.get("when") == "later",
-        scheduled_for=typed.get("scheduled_for", "")[:40],
+        when=read_when(typed),
         rate_per_minute=typed.get("rate_per_minute", "").strip()[:20],
     )
 
 
-def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
+def launch_request(form: LaunchForm) -> LaunchRequest:
     names = [name for name, _ in form.personalization]
     errors = [
         FieldError("personalization", "duplicate", f"{name} is given more than once.")
@@ -72,7 +74,8 @@ def launch_request(form: LaunchForm, *, zone: ZoneInfo) -> LaunchRequest:
         audience=_audience(form, errors),
         frequency_capping=form.frequency_capping,
         personalization=dict(form.personalization),
-        scheduled_for=_time(form, zone, errors),
+        schedule=form.when.schedule(),
+        cut_off=form.when.stop(),
         rate_per_minute=_rate(form, errors),
         errors=tuple(errors),
     )
@@ -112,17 +115,6 @@ def _pairs(typed: QueryDict) -> list[tuple[str, str]]:
     """Rows whose name and value are both empty are not there."""
     rows = zip(typed.getlist("name")[:_ROWS], typed.getlist("value")[:_ROWS], strict=False)
     return [(name.strip(), value) for name, value in rows if name.strip() or value.strip()]
-
-
-def _time(form: LaunchForm, zone: ZoneInfo, errors: list[FieldError]) -> datetime | None:
-    """The browser sends a time without an offset: it is meant in the workspace's time zone."""
-    if not form.scheduled:
-        return None
-    try:
-        return datetime.fromisoformat(form.scheduled_for).replace(tzinfo=zone)
-    except (ValueError, OverflowError):
-        errors.append(FieldError("scheduled_for", "invalid", "Choose the day and the time."))
-        return None
 
 
 def _rate(form: LaunchForm, errors: list[FieldError]) -> int | None:

@@ -20,6 +20,7 @@ from executions.reading.progress import SET_ASIDE, execution_wire, progress_of
 from executions.reading.waiting import waiting_in_words
 from executions.states import ENDED, FailReason, SkipReason, State
 from executions.timing.local_time import LOCAL_TIME
+from executions.timing.wire import asked_wall
 from providers.models import Kind
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
 from workspaces.roles import Role
@@ -50,6 +51,7 @@ def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "can_launch": can_launch,
         "audience": audience_words(workspace_id=execution.workspace_id, audience=execution.audience),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
+        "asked_wall": asked_wall(execution),
         "keeps_messages": execution.provider.kind == Kind.SANDBOX,
     }
     return TemplateResponse(request, "volley/live.html", context)

@@ -15,6 +15,25 @@ function element(name, className, text) {
   return made;
 }
 
+// The parts of "when" that what is chosen asks for
+
+function showParts() {
+  const chosen = (name) => form.elements[name].value;
+  const shown = {
+    clock: chosen("when") !== "now",
+    past: chosen("clock") === "recipient",
+    repeat: chosen("when") === "recurring",
+    weekdays: chosen("repeat") === "WEEKLY",
+    rule: chosen("repeat") === "rule",
+    after: chosen("cut_off") === "after",
+    time: chosen("cut_off") === "time",
+    at: chosen("cut_off") === "at",
+  };
+  for (const part of form.querySelectorAll("[data-part]")) part.hidden = !shown[part.dataset.part];
+  const button = form.querySelector("[data-launch]");
+  if (button && button.dataset.recurring) button.textContent = shown.repeat ? button.dataset.recurring : button.dataset.once;
+}
+
 // Personalization rows
 
 function addPair() {
@@ -80,6 +99,8 @@ function drawReview(review) {
   figures.append(figure("Held back", whole.format(held)));
   const parts = [figures];
   if (!review.exact) parts.push(element("p", "v-quiet", "An estimate: the audience is too large to look at everybody now."));
+  const quiet = review.waiting && review.waiting.quiet_hours;
+  if (quiet) parts.push(element("p", "v-quiet", `${whole.format(quiet)} of them have quiet hours then, and get it when those are over.`));
   if (review.skipped_in_words.length) {
     const rows = element("ul", "v-skips");
     for (const one of review.skipped_in_words) {
@@ -100,8 +121,38 @@ function drawReview(review) {
     parts.push(rows);
   }
   if (review.audience.excluded) parts.push(element("p", "v-quiet", `${whole.format(review.audience.excluded)} left out as asked.`));
+  parts.push(...drawWhen(review.when));
   for (const problem of review.problems || []) parts.push(element("p", problem.level === "error" ? "v-bad" : "v-notice", problem.message));
   place.replaceChildren(...parts);
+}
+
+function minutes(text) {
+  return text.replace("T", " ").replace(/:00Z$/, " UTC");
+}
+
+function drawWhen(when) {
+  const parts = [];
+  if (when.people.length) {
+    const rows = element("ul", "v-skips");
+    rows.dataset.people = "";
+    for (const one of when.people) {
+      const row = element("li");
+      row.append(element("strong", "v-number", whole.format(one.contacts)), ` ${one.at ? `from ${minutes(one.at)} on, ` : ""}${one.words}`);
+      rows.append(row);
+    }
+    parts.push(element("h3", "", "Contacts, by their own clocks"), rows);
+  }
+  if (when.next_runs.length) {
+    const rows = element("ol", "v-skips");
+    rows.dataset.runs = "";
+    for (const run of when.next_runs) {
+      const row = element("li", "", minutes(run.at));
+      row.append(element("span", "v-quiet", ` (${minutes(run.starts_at)})`));
+      rows.append(row);
+    }
+    parts.push(element("h3", "", "The next runs"), rows);
+  }
+  return parts;
 }
 
 function frame(html) {
@@ -197,7 +248,9 @@ function soon() {
 
 form.addEventListener("input", (event) => {
   if (event.target.name === "audience") form.querySelector("[data-sources]").hidden = event.target.value === "all";
-  if (event.target.name === "scheduled_for") form.querySelector('[name="when"][value="later"]').checked = true;
+  if (event.target.name === "scheduled_for" && form.elements.when.value === "now") form.elements.when.value = "later";
+  if (event.target.name === "timezone") form.elements.clock.value = "zone";
+  showParts();
   if (event.target.name !== "test_addresses" && event.target.name !== "contact") soon();
 });
 form.addEventListener("change", (event) => { if (event.target.name === "contact") soon(); });
@@ -229,4 +282,5 @@ form.addEventListener("submit", () => {
 });
 window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
 
+showParts();
 review();

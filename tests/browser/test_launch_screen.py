@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page, expect
 
-from executions.models import Execution, FrequencyCap
+from executions.models import Execution, FrequencyCap, Schedule
 from tests.browser.gestures import write
 from tests.factories import make_campaign, make_contacts, make_list
 from workspaces.models import Workspace
@@ -54,6 +54,39 @@ def test_a_launch_for_later_is_scheduled(admin: Page, workspace: Workspace, pict
     execution = Execution.objects.get(workspace=workspace)
     assert execution.scheduled_for is not None
     assert execution.scheduled_for == moment.replace(second=0, microsecond=0)
+
+
+def test_a_launch_recurs_in_each_recipients_local_time(admin: Page, workspace: Workspace, picture: Picture) -> None:
+    make_contacts(workspace, 2, timezone="Asia/Kolkata")
+    moment = datetime.now(UTC) + timedelta(days=30)
+    _open(admin, make_campaign(workspace, name="Twice a week").pk)
+    admin.get_by_label("Everyone in").check()
+    expect(admin.get_by_label("Repeat")).to_be_hidden()
+    admin.get_by_label("Again and again").check()
+    admin.get_by_label("Day and time").fill(f"{moment:%Y-%m-%dT10:00}")
+    admin.get_by_label("In each recipient's local time").check()
+    admin.get_by_label("Whose time is past already").select_option("skip")
+    admin.get_by_label("Mon", exact=True).check()
+    admin.get_by_label("Thu", exact=True).check()
+    admin.get_by_label("or so many times").fill("4")
+    admin.get_by_label("Send to nobody any more").select_option("time")
+    admin.get_by_label("Time of the day").fill("21:00")
+    expect(admin.locator("[data-runs] li")).to_have_count(4)
+    expect(admin.locator("[data-people]")).to_contain_text("at their time")
+    picture("launch-recurring")
+    admin.get_by_label("By the clocks of").check()
+    admin.get_by_label("Time zone").fill("Europe/Berln")
+    expect(admin.locator("[data-errors=timezone]")).to_contain_text("Did you mean Europe/Berlin")
+    admin.get_by_label("Time zone").fill("Europe/Berlin")
+    expect(admin.locator("[data-runs] li")).to_have_count(4)
+    admin.get_by_role("button", name="Schedule", exact=True).click()
+    expect(admin.get_by_role("heading", name="The next runs")).to_be_visible()
+    picture("schedule")
+    schedule = Schedule.objects.get(workspace=workspace)
+    assert (schedule.rrule, schedule.timezone) == ("FREQ=WEEKLY;BYDAY=MO,TH;COUNT=4", "Europe/Berlin")
+    assert not Execution.objects.filter(workspace=workspace).exists()
+    admin.get_by_role("button", name="Pause").click()
+    expect(admin.get_by_role("button", name="Resume")).to_be_visible()
 
 
 def test_what_is_wrong_is_said_where_it_is_wrong(admin: Page, workspace: Workspace) -> None:
