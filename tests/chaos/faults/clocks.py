@@ -27,7 +27,7 @@ def _shifted(scene: Scene, *, monotonic: bool, unknown: int, jumps: int) -> Row:
         FAKETIME_NO_CACHE="1",
         FAKETIME_DONT_FAKE_MONOTONIC="0" if monotonic else "1",
     )
-    with scene.campaign(scene.pick(600, 2500), latency=20) as campaign:
+    with scene.campaign(scene.pick(300, 2500), latency=20) as campaign:
         campaign.limit(1)
         campaign.launch()
         for n in range(jumps):
@@ -39,7 +39,7 @@ def _shifted(scene: Scene, *, monotonic: bool, unknown: int, jumps: int) -> Row:
         return audit(campaign, Expected(unknown_at_most=unknown, skipped=campaign.people), note=f"{jumps} jumps")
 
 
-@fault("the workers' clock hours off, and jumping by hours; a second campaign runs into a cap", short=False)
+@fault("the workers' clock hours off, and jumping by hours; a second campaign runs into a cap")
 def clock_jumps(scene: Scene) -> Row:
     return _shifted(scene, monotonic=False, unknown=0, jumps=scene.pick(2, 8))
 
