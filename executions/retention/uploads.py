@@ -11,8 +11,7 @@ from time import monotonic
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from audiences.models import Upload, UploadMembership, UploadState
 from audiences.temporary import forget_temporary
@@ -23,13 +22,14 @@ from executions.retention.upload_use import awaited, use_of
 BEGUN_AT_ONCE = 100
 STEP_CONTACTS = 1_000
 SLICE_SECONDS = 5.0
+_AT_WORK = (UploadState.WAITING, UploadState.IMPORTING)
 logger = logging.getLogger(__name__)
 
 
 def tend_uploads(*, seconds: float = SLICE_SECONDS) -> bool:
     """Works for about so long; True when there is more to delete at once."""
-    over = Upload.objects.filter(state__in=[UploadState.FINISHED, UploadState.FAILED], purging_at=None)
-    over.filter(expires_at=None, finished_at__isnull=False).update(expires_at=F("finished_at") + _kept())
+    over = Upload.objects.filter(purging_at=None).exclude(state__in=_AT_WORK)
+    over.filter(expires_at=None).update(expires_at=Coalesce("finished_at", "created_at") + _kept())
     due = over.filter(expires_at__lte=Now()).order_by("expires_at").values_list("pk", flat=True)
     for upload_id in list(due[:BEGUN_AT_ONCE]):
         _begin(upload_id)
@@ -42,14 +42,17 @@ def _kept() -> timedelta:
 
 @transaction.atomic
 def _begin(upload_id: int) -> None:
-    """Unless it is in use, or was until lately: then it has longer."""
-    upload = Upload.objects.select_for_update().get(pk=upload_id)
+    """Unless it is in use, or was until lately: then it has longer. One that nobody started is over with that."""
+    upload = Upload.objects.select_for_update().exclude(state__in=_AT_WORK).filter(pk=upload_id).first()
+    if upload is None:
+        return
     use = use_of(upload_id=upload.pk, workspace_id=upload.workspace_id)
-    moments = [moment for moment in (upload.finished_at, use.ended_at) if moment is not None]
-    upload.expires_at = None if use.live else max(moments) + _kept()
+    ended_at = upload.finished_at or upload.created_at
+    upload.expires_at = None if use.live else max(ended_at, use.ended_at or ended_at) + _kept()
     if upload.expires_at is not None and upload.expires_at <= database_time():
         upload.purging_at = database_time()
-    upload.save(update_fields=["expires_at", "purging_at"])
+        upload.state = UploadState.CANCELLED if upload.state == UploadState.MAPPING else upload.state
+    upload.save(update_fields=["expires_at", "purging_at", "state"])
 
 
 def _purge(until: float) -> bool:

@@ -112,6 +112,16 @@ def test_of_an_upload_that_is_kept_only_the_file_goes(imported: Imported, storag
     assert (names(), upload.memberships.count()) == (["1", "2"], 2)
 
 
+def test_one_that_nobody_started_or_that_was_cancelled_goes_too(imported: Imported, storage: Path) -> None:
+    held, at_work = imported("external_id\n1\n", start=False), imported("external_id\n2\n")
+    Upload.objects.filter(pk=at_work.pk).update(state="importing")
+    Upload.objects.update(created_at=F("created_at") - MONTH)
+    a_month_passes()
+    tend_uploads()
+    assert (fresh(held).state, held.purged_at is None, bool(held.file)) == ("cancelled", False, False)
+    assert fresh(at_work).purging_at is None and len(list(storage.rglob("*.csv"))) == 1
+
+
 def test_who_is_known_otherwise_stays(imported: Imported, workspace: Workspace) -> None:
     one = imported("external_id\n1\n2\n3\n4\n5\n")
     a_month_passes()
