@@ -64,6 +64,7 @@ DRY_RUN: dict[str, Any] = {
         "rejected": [],
     },
     "would_send": 9990,
+    "waiting": {},
     "schedule": None,
     "cut_off": None,
     "skipped": {

@@ -171,6 +171,10 @@ class DryRun(serializers.Serializer[Any]):
     computed_at = serializers.DateTimeField()
     audience = DryRunAudience()
     would_send = serializers.IntegerField()
+    waiting = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Of would_send: who waits for their local_time, or for the end of their quiet_hours.",
+    )
     schedule = DryRunSchedule(allow_null=True)
     cut_off = AskedCutOff(allow_null=True)
     skipped = serializers.DictField(child=serializers.IntegerField())

@@ -17,6 +17,7 @@ from executions.delivery.freezing import freeze_in_time
 from executions.delivery.planning import scope_of
 from executions.delivery.reserved_links import reserved_links
 from executions.launching.checks import database_time
+from executions.launching.dry_run_clocks import ClocksAhead
 from executions.launching.dry_run_pages import (
     Candidate,
     OutOfTime,
@@ -48,6 +49,7 @@ LAST_SECONDS = 1.0
 PAGE_CONTACTS = 5_000
 SAMPLES = 3
 _CUT_OFF = SkipReason.CUT_OFF.value
+_QUIET = SkipReason.QUIET_HOURS.value
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Forecast:
     missing: Counter[str] = field(default_factory=Counter)
     capped: Counter[int] = field(default_factory=Counter)
     render_errors: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
     samples: list[Candidate] = field(default_factory=list)
     exact: bool = True
 
@@ -80,8 +83,15 @@ class Forecast:
         return late / (late + self._rendered) if late else 0.0
 
     @property
+    def quiet_share(self) -> float:
+        """Of those whose message was rendered, and had all that it needs."""
+        quiet = self.skipped[_QUIET]
+        return quiet / (self._rendered - sum(self.missing.values())) if quiet else 0.0
+
+    @property
     def _rendered(self) -> int:
-        return self.would_send + self.skipped[SkipReason.FREQUENCY_CAP.value] + sum(self.missing.values())
+        held_back = self.skipped[SkipReason.FREQUENCY_CAP.value] + self.skipped[_QUIET]
+        return self.would_send + held_back + sum(self.missing.values())
 
 
 def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float = BUDGET_SECONDS) -> dict[str, Any]:
@@ -100,8 +110,9 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     content = compile_content(execution)
     until = _greatest_contact(execution.workspace_id)
     stop = monotonic() + budget_seconds - freeze_in_time(scope, until=until)
-    hours = Hours(execution, database_time(), campaign.workspace.timezone)
-    forecast = _Rehearsal(scope, execution, content, rules, until, hours).forecast(stop=stop)
+    now = database_time()
+    hours, clocks = Hours(execution, now, campaign.workspace.timezone), ClocksAhead.of(execution, now=now)
+    forecast = _Rehearsal(scope, execution, content, rules, until, hours, clocks).forecast(stop=stop)
     people = _people(scope, forecast, until, stop=stop) if execution.local_time else {"": forecast.contacts}
     excluded = _excluded(scope, forecast, until, stop=stop)
     version = execution.template_version
@@ -122,6 +133,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
             "rejected": report.rejected,
         },
         "would_send": forecast.would_send,
+        "waiting": {reason: count for reason, count in forecast.waiting.items() if count},
         "schedule": schedule_shown(launched.moments, execution, hours, people),
         "cut_off": asked_cut_off(execution),
         "skipped": {reason: forecast.skipped[reason] for reason in _SKIPPED if forecast.skipped[reason]},
@@ -151,6 +163,7 @@ class _Rehearsal:
     rules: Sequence[Rule]
     until: int
     hours: Hours
+    clocks: ClocksAhead
 
     def render(self, forecast: Forecast, *, after: int, stop: float) -> int | None:
         """Pages from `after` until everybody is rendered (None), or it is `stop` (the last contact)."""
@@ -162,9 +175,11 @@ class _Rehearsal:
             forecast.skipped.update(page.ruled_out)
             in_time = [one for one in page.candidates if not self.hours.too_late(one.timezone)]
             forecast.skipped[_CUT_OFF] += len(page.candidates) - len(in_time)
-            fit = [one for one in in_time if _renders(self.content, one, links, forecast)]
+            rendered = [one for one in in_time if _renders(self.content, one, links, forecast)]
+            fit = [one for one in rendered if not self.clocks.meets(one.timezone).skipped]
+            forecast.skipped[_QUIET] += len(rendered) - len(fit)
             capped = capped_contacts(self.scope.workspace_id, self.rules, _contacts(fit))
-            _count_sendable(forecast, self.execution, fit, capped)
+            _count_sendable(forecast, self.execution, fit, capped, self.clocks)
             last = page.last
         return last
 
@@ -207,6 +222,7 @@ def _like(rendered: Forecast, *, contacts: int) -> Rest:
         SkipReason.FREQUENCY_CAP.value,
         FailReason.RENDER_ERROR.value,
         _CUT_OFF,
+        _QUIET,
     }
     ruled_out = {reason: round(n * share) for reason, n in rendered.skipped.items() if reason not in by_rendering}
     rest = rendered.size - sum(n for reason, n in rendered.skipped.items() if reason not in by_rendering)
@@ -234,14 +250,16 @@ def _renders(content: Content, one: Candidate, links: Mapping[str, str], forecas
 
 
 def _count_sendable(
-    forecast: Forecast, execution: Execution, fit: Sequence[Candidate], capped: Mapping[int, int]
+    forecast: Forecast, execution: Execution, fit: Sequence[Candidate], capped: Mapping[int, int], clocks: ClocksAhead
 ) -> None:
     """Who is over a cap is skipped, or where the campaign defers, sent later."""
+    skips = execution.on_cap == OnCap.SKIP
+    forecast.waiting.update(clocks.count(one.timezone for one in fit if not skips or one.contact_id not in capped))
     for one in fit:
         rule = capped.get(one.contact_id)
         if rule is not None:
             forecast.capped[rule] += 1
-        if rule is not None and execution.on_cap == OnCap.SKIP:
+        if rule is not None and skips:
             forecast.skipped[SkipReason.FREQUENCY_CAP.value] += 1
             continue
         forecast.would_send += 1
@@ -250,20 +268,25 @@ def _count_sendable(
 
 
 def _estimate(forecast: Forecast, rest: Rest, *, like: Forecast, defer: bool) -> None:
-    """What planning and caps rule out is counted; missing variables, and those for whom it is too late by their own
-    clock, are taken to be as frequent as they were."""
+    """What planning and caps rule out is counted; missing variables, and what is too late, quiet or to be waited for by
+    people's own clocks, are taken to be as frequent as they were."""
     capped = sum(rest.by_rule.values())
     late = round(rest.sendable * like.late_share)
     missing = round((rest.sendable - late) * like.missing_share)
+    quiet = round((rest.sendable - late - missing) * like.quiet_share)
     forecast.exact = False
     forecast.contacts += rest.contacts
     forecast.skipped.update(rest.ruled_out)
     forecast.skipped[SkipReason.MISSING_VARIABLE.value] += missing
     forecast.skipped[_CUT_OFF] += late
+    forecast.skipped[_QUIET] += quiet
     forecast.capped.update(rest.by_rule)
     if not defer:
         forecast.skipped[SkipReason.FREQUENCY_CAP.value] += capped
-    forecast.would_send += rest.sendable - missing - late + (capped if defer else 0)
+    forecast.would_send += rest.sendable - missing - late - quiet + (capped if defer else 0)
+    if like.would_send:
+        share = forecast.would_send / like.would_send
+        forecast.waiting = Counter({reason: round(count * share) for reason, count in like.waiting.items()})
 
 
 def _people(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> Mapping[str, int]:

@@ -151,7 +151,7 @@ def eta_seconds(execution: Execution, progress: Progress, rate: float, *, now: d
     """None where there is nothing to go by. Not before the last of those who wait for a time is due."""
     if execution.state != State.RUNNING:
         return None
-    waiting = sum(one.count for one in progress.waiting)
+    waiting = sum(one.recipients for one in progress.waiting)
     left = progress.counts["pending"] - waiting
     if left and not rate:
         return None

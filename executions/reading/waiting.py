@@ -21,16 +21,16 @@ class Waiting(NamedTuple):
 
     until: datetime
     reason: str
-    count: int
+    recipients: int
 
     def as_wire(self) -> dict[str, Any]:
-        return {"until": self.until, "reason": self.reason, "count": self.count}
+        return {"until": self.until, "reason": self.reason, "count": self.recipients}
 
 
 def waiting_in_words(execution: Execution, waiting: Sequence[Waiting]) -> list[str]:
     """The next of them, each at what a clock will show where one of its people is; and how many more there are."""
     said = [_in_words(one, zone) for one, zone in zip(waiting, _zones(execution, waiting[:IN_WORDS]), strict=False)]
-    if later := sum(one.count for one in waiting[IN_WORDS:]):
+    if later := sum(one.recipients for one in waiting[IN_WORDS:]):
         said.append(f"{later:,} later, the last at {waiting[-1].until:%Y-%m-%d %H:%M} UTC")
     return said
 
@@ -39,7 +39,7 @@ def _in_words(one: Waiting, name: str) -> str:
     zone = zone_or_utc(name)
     why = ", when their quiet hours end" if one.reason == SkipReason.QUIET_HOURS else ""
     there = f"{wall_of(one.until, zone):%H:%M} in {zone.key}{why}"
-    return f"{one.count:,} at {there} ({one.until:%Y-%m-%d %H:%M} UTC)"
+    return f"{one.recipients:,} at {there} ({one.until:%Y-%m-%d %H:%M} UTC)"
 
 
 def _zones(execution: Execution, waiting: Sequence[Waiting]) -> list[str]:

@@ -185,6 +185,7 @@ def test_the_body_is_as_the_contract_says(workspace: Workspace) -> None:
         "computed_at",
         "audience",
         "would_send",
+        "waiting",
         "schedule",
         "cut_off",
         "skipped",
