@@ -1,0 +1,98 @@
+"""An event that was answered with 200 is sent upon once, whatever process is killed."""
+
+import os
+import signal
+import threading
+from functools import partial
+
+from audiences.models import Address
+from campaigns.models import Campaign
+from executions.models import Delivery, Execution
+from executions.states import Outcome
+from tests.executions.triggering.events import EVENT, activate, make_triggered
+from tests.running.client import Client
+from tests.running.mailbox import Mailbox
+from tests.running.processes import Stack
+from tests.waiting import wait_until
+from workspaces.models import Workspace
+
+GOAL = 40
+
+
+class Sender(threading.Thread):
+    """Sends events one by one, each of a person of its own, and remembers those that were taken."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self.client = client
+        self.taken: list[str] = []
+        self.failed = 0
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while not self.enough.is_set():
+            number += 1
+            email = f"shopper{number}@example.test"
+            body = {"name": EVENT, "email": email, "properties": {"sku": f"A{number}"}}
+            try:
+                answer = self.client.request("POST", "/api/v1/events", body)
+            except Exception:  # a connection can end in the middle of an answer in many ways
+                self.failed += 1
+                self.enough.wait(0.05)
+                continue
+            if answer.status == 200:
+                self.taken.append(email)
+
+
+def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
+    stack: Stack, workspace: Workspace, relay: Mailbox, client: Client
+) -> None:
+    campaign = make_triggered(workspace)
+    activate(campaign)
+    sender = Sender(client)
+    sender.start()
+    try:
+        for number, kill in enumerate((partial(_kill_child, stack), stack.worker.kill, stack.web.kill), 1):
+            wait_until(partial(_has_taken, sender, number * GOAL), f"{number * GOAL} events are taken")
+            kill()
+            for process in (stack.worker, stack.web):
+                if process.popen is None:
+                    process.start()
+            stack.wait_for_web()
+        wait_until(partial(_has_taken, sender, 4 * GOAL), "events are taken to the end")
+    finally:
+        sender.enough.set()
+        sender.join()
+    wait_until(lambda: set(sender.taken) <= _recorded(campaign).keys(), "everybody is in the ledger", within=120)
+    assert sender.failed >= 1
+    received = relay.recipients()
+    recorded = _recorded(campaign)
+    assert max(received.values()) == 1
+    assert {email for email, outcome in recorded.items() if outcome == Outcome.SENT} <= received.keys()
+    assert received.keys() <= recorded.keys()
+    assert set(recorded.values()) <= {Outcome.SENT, Outcome.UNKNOWN}
+    _books_are_right(campaign)
+
+
+def _has_taken(sender: Sender, goal: int) -> bool:
+    return len(sender.taken) >= goal
+
+
+def _kill_child(stack: Stack) -> None:
+    os.kill(wait_until(stack.worker.children, "the worker has children")[0], signal.SIGKILL)
+
+
+def _recorded(campaign: Campaign) -> dict[str, Outcome]:
+    """Address to outcome; each address has one row at most."""
+    found = Delivery.objects.filter(execution_id__in=Execution.objects.filter(campaign=campaign).values("pk"))
+    rows = list(found.values_list("address_id", "outcome"))
+    assert len({address for address, _ in rows}) == len(rows)
+    addresses = dict(Address.objects.filter(workspace_id=campaign.workspace_id).values_list("pk", "value"))
+    return {addresses[address]: Outcome(outcome) for address, outcome in rows}
+
+
+def _books_are_right(campaign: Campaign) -> None:
+    for execution in Execution.objects.filter(campaign=campaign):
+        rows = Delivery.objects.filter(launched_on=execution.launched_on, execution_id=execution.pk)
+        assert rows.count() == execution.size
