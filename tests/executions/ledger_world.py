@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from audiences.models import Contact
 from common.authorship import SYSTEM
 from executions.delivery.batches import claim_batch
 from executions.delivery.chunk import LeaseLost, turn_chunk
+from executions.delivery.ending import cut_off_is_past
 from executions.delivery.fates import fate_of
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.journal import Journal
@@ -20,11 +22,12 @@ from executions.delivery.retried import retried_before
 from executions.delivery.runtime import runtime
 from executions.delivery.turn import run_ending_turn
 from executions.delivery.window import Window, unsettled
-from executions.models import Batch, Execution, FrequencyUse
+from executions.models import Batch, Execution, FrequencyUse, QuietHours
 from executions.reading.progress import progress_of
 from executions.settling.woken import Lost, settle_lost
 from executions.states import BatchState, Outcome, SkipReason, State
 from providers.contract import HANDED_OVER, Result, Verdict, outcome_code
+from tests.executions.own_clocks import EAST, HOME, quiet_now
 from tests.executions.rows import make_execution
 from tests.factories import make_address, make_campaign, make_cap, make_contact, make_suppression, make_workspace
 
@@ -60,8 +63,8 @@ class World:
         self.campaign = make_campaign(self.workspace, on_unknown=self.on_unknown)
 
     def _people(self) -> list[Contact]:
-        """One has two addresses, one has none."""
-        people = [make_contact(self.workspace) for _ in range(5)]
+        """One has two addresses, one has none. Every other one lives where it is never quiet."""
+        people = [make_contact(self.workspace, timezone=EAST if place % 2 else HOME) for place in range(5)]
         make_address(people[0], value=f"second-{people[0].pk}@example.test")
         return [*people, make_contact(self.workspace, email=None)]
 
@@ -83,7 +86,7 @@ class World:
     def claim(self, execution_id: int) -> None:
         journal = Journal()
         here = runtime()
-        here.prepared(execution_id)
+        here.prepared_now(execution_id)
 
         async def work() -> Window | None:
             claim = await claim_batch(await here.connection(), execution_id, journal=journal.name)
@@ -98,7 +101,8 @@ class World:
     def turn(self, worker: Worker, *, want: int = 0, leave: bool = False) -> None:
         """The chunk's transaction; a worker that has lost its batch ends."""
         before = {message.index for message in worker.window.waiting}
-        running = self.get(worker.execution_id).state == State.RUNNING
+        execution = self.get(worker.execution_id)
+        running = execution.state == State.RUNNING and not cut_off_is_past(execution)
         here = runtime()
 
         async def work() -> None:
@@ -112,7 +116,8 @@ class World:
             return
         worker.silent = False
         marked = [message for message in worker.window.waiting if message.index not in before]
-        assert running or not marked, "nothing is marked when it is paused or cancelled"
+        assert running or not marked, "nothing is marked when it is paused or cancelled, or after the cut-off"
+        self._check_quiet(worker, {worker.window.recipients[message.index][0] for message in marked})
         assert not self.suppressed & {message.address for message in marked}, "nothing to whom was suppressed before"
         if leave or worker.window.finished:
             self._end(worker)
@@ -147,11 +152,22 @@ class World:
     def recover(self) -> None:
         recover(runtime())
 
-    def drain_cancelled(self, execution_id: int) -> None:
+    def drain_ending(self, execution_id: int) -> None:
         execution = self.get(execution_id)
+        here = runtime()
         if execution.state == State.CANCELLING and execution.size is not None:
-            here = runtime()
             here.run(run_ending_turn(here, execution, SkipReason.CANCELLED))
+        elif cut_off_is_past(execution):
+            here.run(run_ending_turn(here, execution, SkipReason.CUT_OFF))
+
+    def cut_off(self, execution_id: int) -> None:
+        Execution.objects.filter(pk=execution_id).update(cut_off_at=Now())
+
+    def quiet(self, policy: str | None) -> None:
+        """From two hours ago to in three, where HOME is; None for no quiet hours any more."""
+        QuietHours.objects.filter(workspace=self.workspace).delete()
+        if policy is not None:
+            quiet_now(self.workspace, policy=policy)
 
     def suppress(self, place: int) -> None:
         address = self.contacts[place].addresses.order_by("pk").first()
@@ -234,6 +250,13 @@ class World:
         return {pair for pair, outcome in last.items() if outcome.value in retried.outcomes}
 
     # What must hold
+
+    def _check_quiet(self, worker: Worker, contacts: set[int]) -> None:
+        """By the rules that its turn began with."""
+        if runtime().prepared(worker.execution_id).clocks is None:
+            return
+        at_home = {contact.pk for contact in self.contacts if contact.timezone == HOME}
+        assert not contacts & at_home, "nobody is sent to in their quiet hours"
 
     def check(self) -> None:
         for execution in Execution.objects.filter(pk__in=self.executions):

@@ -150,12 +150,21 @@ class LedgerMachine(RuleBasedStateMachine):
         self.world.recover()
         for execution_id in self.world.executions:
             self.world.plan(execution_id)
-            self.world.drain_cancelled(execution_id)
+            self.world.drain_ending(execution_id)
         if merge:
             merge_fragments()
         if in_time:
             self.world.time_passes()
         self.world.finish()
+
+    @rule(policy=st.sampled_from(["hold", "skip", None]))
+    def quiet(self, policy: str | None) -> None:
+        self.world.quiet(policy)
+
+    @precondition(lambda self: len(self.world.executions) > 1)
+    @rule(pick=PICK)
+    def cut_off(self, pick: int) -> None:
+        self.world.cut_off(self.execution(pick))
 
     @rule(place=st.integers(0, 5))
     def suppress(self, place: int) -> None:
@@ -211,6 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         self.world.close()
+        self.world.quiet(None)
         Batch.objects.filter(execution__in=self.world.executions).exclude(lease_token=None).update(
             lease_until="2020-01-01T00:00:00Z"
         )
@@ -230,7 +240,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """By one worker, as long as it finds batches."""
         for _ in range(20):
             self.world.time_passes()
-            self.world.drain_cancelled(execution_id)
+            self.world.drain_ending(execution_id)
             worker = self._begin(execution_id, 10)
             if worker is None:
                 break
