@@ -40,6 +40,8 @@ class CsvTable:
         while not first.strip("\ufeff\r\n\t ") and (raw := lines.next()):
             first = raw.decode("utf-8", "surrogateescape")
             refuse_emptiness(lines.line)
+        if not first.strip("\ufeff\r\n\t "):
+            raise UnusableFile("The file is empty.")
         if lines.cut:
             raise UnusableFile(f"The header is longer than {MAX_LINE_BYTES // 1024 // 1024} MiB; is this a CSV file?")
         delimiter = max(DELIMITERS, key=_outside_quotes(first).count)

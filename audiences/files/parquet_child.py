@@ -1,6 +1,6 @@
 """Reads a Parquet file in a process of its own, with limits on memory: a hostile file ends this, and nothing else.
 
-    python -m audiences.files.parquet_child FILE FIRST_ROW COLUMN …
+    python -m audiences.files.parquet_child MEGABYTES FILE FIRST_ROW COLUMN …
 
 The process imports no Django and gets no environment. On its output stand lines: first the file as a JSON object
 (`rows`, `names`, `kinds`), then each row as a JSON array of the columns asked for, and an empty line now and then while
@@ -20,7 +20,6 @@ from typing import Any
 
 import orjson
 
-MEMORY_BYTES = 768 * 1024 * 1024
 MAX_ROW_BYTES = 1024 * 1024
 MAX_COLUMNS = 1_000
 _MAX_ROW_GROUPS = 100_000
@@ -31,12 +30,12 @@ _OUT = 256 * 1024
 
 
 def main() -> None:
-    path, first, *columns = sys.argv[1:]
+    megabytes, path, first, *columns = sys.argv[1:]
     try:
         import pyarrow
         from pyarrow import parquet
 
-        _limit()
+        _limit(int(megabytes) * 1024 * 1024)
         pyarrow.set_cpu_count(1)
         pyarrow.set_io_thread_count(1)
         # Page checksums are there to be used; metadata is bounded, as every byte of it becomes an object.
@@ -61,9 +60,9 @@ def main() -> None:
         _refuse(_first_line(error))
 
 
-def _limit() -> None:
+def _limit(memory: int) -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, used + MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

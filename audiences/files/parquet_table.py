@@ -16,6 +16,8 @@ from audiences.files.csv_table import Row
 from audiences.files.errors import UnusableFile
 from audiences.files.streams import inflated_limit, too_much_inflated
 
+MEMORY_MEGABYTES = 768
+"""What the child may use beyond what it began with."""
 PATIENCE_SECONDS = 60.0
 """How long the child may say nothing; where it skips rows, it says so."""
 _LEAST_ROW_BYTES = 4
@@ -28,7 +30,8 @@ class Child:
     """The process, and its lines. Whoever reads it closes it."""
 
     def __init__(self, path: str, first: int, columns: Sequence[str]) -> None:
-        command = [sys.executable, "-m", "audiences.files.parquet_child", path, str(first), *columns]
+        arguments = [str(MEMORY_MEGABYTES), path, str(first), *columns]
+        command = [sys.executable, "-m", "audiences.files.parquet_child", *arguments]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=_ROOT, env=_ENV
         )

@@ -1,10 +1,8 @@
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from django.core.files.base import ContentFile
 from django.db.models import F
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
@@ -12,45 +10,19 @@ from pytest_django.fixtures import Settings
 from audiences import imports
 from audiences.imports import LEASE, due_uploads, import_upload
 from audiences.models import Address, Contact, List, Upload, UploadMembership
-from audiences.uploads import create_upload
-from common.authorship import Actor
 from common.errors import Invalid, TooLarge
+from tests.audiences.uploading import Make, refused, run
 from tests.factories import make_app, make_list
 from workspaces.models import App, AuditEntry, Workspace
-
-Make = Callable[..., Upload]
-
-
-@pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> Path:
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
-
-
-@pytest.fixture
-def make(workspace: Workspace, actor: Actor) -> Make:
-    def call(content: str | bytes, name: str = "people.csv", **options: Any) -> Upload:
-        raw = content.encode() if isinstance(content, str) else content
-        return create_upload(workspace_id=workspace.pk, file=ContentFile(raw, name=name), actor=actor, **options)
-
-    return call
 
 
 @pytest.fixture
 def imported(make: Make) -> Make:
     def call(content: str | bytes, name: str = "people.csv", **options: Any) -> Upload:
         upload = make(content, name, **options)
-        while import_upload(upload_id=upload.pk):
-            pass
-        upload.refresh_from_db()
-        return upload
+        return run(upload)
 
     return call
-
-
-def refused(upload: Upload) -> list[str]:
-    with upload.rejected_file.open("r") as file:
-        return str(file.read()).splitlines()
 
 
 def attributes_of(external_id: str) -> Any:
