@@ -23,6 +23,8 @@ def _words(workspace_id: int, audience: Mapping[str, Any]) -> str:
             return " or ".join(_source_words(workspace_id, source) for source in audience.get("sources", ()))
         case "contacts":
             return f"{audience.get('count', 0):,} contacts named at the launch"
+        case "trigger":
+            return f"Whoever does “{audience.get('event')}”"
         case "retry":
             return f"Who is {' or '.join(audience.get('include', ()))} in execution {audience.get('execution_id')}"
     return _source_words(workspace_id, audience)

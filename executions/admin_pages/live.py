@@ -51,6 +51,7 @@ def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "can_launch": can_launch,
         "audience": audience_words(workspace_id=execution.workspace_id, audience=execution.audience),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
+        "event_properties": json.dumps((execution.event or {}).get("properties"), ensure_ascii=False),
         "asked_wall": asked_wall(execution),
         "keeps_messages": execution.provider.kind == Kind.SANDBOX,
     }

@@ -109,6 +109,7 @@ EXECUTION: dict[str, Any] = {
     "frequency_capping": True,
     "rate_per_minute": None,
     "personalization": {"offer": "20%"},
+    "trigger": None,
     "retry_of": None,
     "retried_by": None,
     "size": 10006,

@@ -48,6 +48,26 @@ class WaitingRead(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
+class BusinessEventRead(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    at = serializers.DateTimeField()
+    properties = serializers.DictField()
+
+
+class TriggerRead(serializers.Serializer[Any]):
+    """Of an execution that events made."""
+
+    activation_id = serializers.IntegerField()
+    accepts_until = serializers.DateTimeField(
+        allow_null=True, help_text="Events of contacts add recipients until then; the execution finishes afterwards."
+    )
+    occurrence = serializers.IntegerField(
+        allow_null=True, help_text="Of those who trigger n times in the hour, it has the n-th."
+    )
+    event = BusinessEventRead(allow_null=True, help_text="The business event that launched it.")
+
+
 class ReceiptCounts(serializers.Serializer[Any]):
     delivered = serializers.IntegerField()
     opened = serializers.IntegerField()
@@ -92,6 +112,7 @@ class ExecutionRead(serializers.Serializer[Any]):
     frequency_capping = serializers.BooleanField()
     rate_per_minute = serializers.IntegerField(allow_null=True, help_text="null: as fast as the provider takes.")
     personalization = serializers.DictField()
+    trigger = TriggerRead(allow_null=True)
     retry_of = serializers.IntegerField(allow_null=True)
     retried_by = serializers.IntegerField(allow_null=True)
     size = serializers.IntegerField(allow_null=True)
@@ -99,7 +120,7 @@ class ExecutionRead(serializers.Serializer[Any]):
     reasons = Reasons()
     waiting = WaitingRead(many=True, help_text="For a time by their own clock: the next ten instants.")
     receipts = ReceiptCounts()
-    progress = serializers.FloatField()
+    progress = serializers.FloatField(allow_null=True, help_text="null while events may add recipients.")
     rate_per_second = serializers.FloatField()
     eta_seconds = serializers.IntegerField(allow_null=True)
     actions = serializers.ListField(child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]))

@@ -128,8 +128,10 @@ def _read_retries(found: Mapping[int, Progress]) -> None:
         found[execution_id].retried_by = retry_id
 
 
-def share_done(execution: Execution, progress: Progress) -> float:
-    """From 0 to 1 in hundredths, rounded down: 1 only when nobody is left."""
+def share_done(execution: Execution, progress: Progress) -> float | None:
+    """From 0 to 1 in hundredths, rounded down: 1 only when nobody is left. None while events may add recipients."""
+    if execution.accepts_until is not None and execution.state not in ENDED:
+        return None
     if execution.state == State.FINISHED or execution.size == 0:
         return 1.0
     return progress.done * 100 // execution.size / 100 if execution.size else 0.0
@@ -203,6 +205,18 @@ def actions(execution: Execution, progress: Progress) -> list[str]:
     return []
 
 
+def _trigger(execution: Execution) -> dict[str, Any] | None:
+    """What made it, where that was an event."""
+    if execution.activation_id is None:
+        return None
+    return {
+        "activation_id": execution.activation_id,
+        "accepts_until": execution.accepts_until,
+        "occurrence": execution.occurrence,
+        "event": execution.event,
+    }
+
+
 def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
     """An execution as the API shows it; its template version is loaded."""
     rate = rate_per_second(execution, progress)
@@ -219,6 +233,7 @@ def execution_wire(execution: Execution, progress: Progress) -> dict[str, Any]:
         "frequency_capping": execution.frequency_capping,
         "rate_per_minute": execution.rate_per_minute,
         "personalization": execution.personalization,
+        "trigger": _trigger(execution),
         "retry_of": execution.retry_of_id,
         "retried_by": progress.retried_by,
         "size": execution.size,

@@ -57,7 +57,8 @@ function draw(state) {
   const label = part("state");
   label.textContent = state.state_label;
   label.className = `v-state v-state-${state.state}`;
-  part("percent").textContent = `${Math.floor(state.progress * 100)} %`;
+  const percent = state.progress === null ? null : Math.floor(state.progress * 100);
+  part("percent").textContent = percent === null ? "–" : `${percent} %`;
   part("size").textContent = state.size === null ? "–" : whole.format(state.size);
   part("rate").textContent = state.rate_per_second ? whole.format(state.rate_per_second) : "–";
   part("eta").textContent = state.ended ? "done" : duration(state.eta_seconds);
@@ -70,7 +71,7 @@ function draw(state) {
   part("waiting").hidden = !state.waiting.length;
   part("waiting").textContent = `Next: ${state.waiting.join("; ")}`;
   const bar = part("bar");
-  bar.setAttribute("aria-valuenow", String(Math.floor(state.progress * 100)));
+  if (percent === null) bar.removeAttribute("aria-valuenow"); else bar.setAttribute("aria-valuenow", String(percent));
   const size = Math.max(1, state.size || 0);
   bar.replaceChildren(...state.outcomes.filter((each) => each.name !== "pending" && each.count).map((each) => {
     const stretch = element("span", `v-bar-${each.name}`);

@@ -27,6 +27,7 @@ FIELDS = {
     "frequency_capping",
     "rate_per_minute",
     "personalization",
+    "trigger",
     "retry_of",
     "retried_by",
     "size",

@@ -8,14 +8,16 @@ from audiences.models import Address
 from common.authorship import SYSTEM
 from executions.delivery.finishing import finish_if_complete
 from executions.launching.control import cancel, pause, resume
+from executions.launching.retrying import retry_failed
 from executions.models import Execution
+from executions.reading.progress import execution_wire, progress_of
 from executions.states import State
 from executions.triggering import waiting
 from executions.triggering.services import deactivate_trigger
-from providers.models import SandboxMessage
+from providers.models import Provider, SandboxMessage
 from tests.executions.rows import ledger
 from tests.executions.triggering.events import activate, activated, happened, make_triggered, work
-from tests.executions.work import counts, drain_all
+from tests.executions.work import counts, deliver, drain_all
 from tests.factories import make_cap, make_contact, make_contacts, make_suppression
 from workspaces.models import Workspace
 
@@ -169,3 +171,27 @@ def test_an_event_that_is_not_committed_triggers_nothing(workspace: Workspace) -
         happened(contact, properties={"sku": "A1"})
         transaction.set_rollback(True)
     assert work(activation) == []
+
+
+def test_while_events_may_come_its_progress_is_open(workspace: Workspace) -> None:
+    activation = activated(workspace)
+    happened(make_contact(workspace), properties={"sku": "A1"})
+    [execution] = work(activation)
+    shown = execution_wire(execution, progress_of([execution])[execution.pk])
+    assert (shown["state"], shown["progress"]) == ("running", None)
+    assert shown["trigger"]["accepts_until"] == execution.accepts_until
+    ended = end_the_hour(execution)
+    assert execution_wire(ended, progress_of([ended])[ended.pk])["progress"] == 1.0
+
+
+def test_failed_messages_are_tried_again_with_their_event(workspace: Workspace) -> None:
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@example.test": "failed"}})
+    activation = activated(workspace)
+    happened(make_contact(workspace), properties={"sku": "A1"})
+    [execution] = work(activation)
+    assert counts(execution) == {"failed": 1}
+    end_the_hour(execution)
+    Provider.objects.filter(workspace=workspace).update(config={})
+    Address.objects.update(state="active")
+    retry = retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM).execution
+    assert bodies(deliver(retry)) == ["You left A1"]
