@@ -5,18 +5,28 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from campaigns.admin_trigger import (
+    TRIGGER_FIELDS,
+    TriggerForm,
+    initial_of,
+    show_trigger_errors,
+    source_choices,
+    trigger_from,
+)
 from campaigns.fields import CampaignFields
 from campaigns.models import TAG_LENGTH, TAGS_PER_CAMPAIGN, Campaign
 from campaigns.selectors import app_ids_of, tags_of
 from campaigns.services import create_campaign, update_campaign
-from common.errors import DomainError
+from campaigns.triggers import triggers_of, wire_trigger_of
+from common.errors import DomainError, Invalid
 from workspaces.admin_forms import JSONObject, ScopedModelForm, show_errors
-from workspaces.admin_scope import actor_of
+from workspaces.admin_scope import actor_of, workspace_ids
+from workspaces.roles import Role
 
 _FIELD_OF = {"app_ids": "apps", "tags": "tag_names", "template_id": "template", "sender_id": "sender"}
 
 
-class CampaignForm(ScopedModelForm):
+class CampaignForm(ScopedModelForm, TriggerForm):
     tag_names = forms.CharField(
         label="Tags",
         required=False,
@@ -51,6 +61,21 @@ class CampaignForm(ScopedModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["tag_names"] = ", ".join(tags_of([self.instance]).get(self.instance.pk, []))
+        self._begin_trigger()
+
+    def _begin_trigger(self) -> None:
+        """What it is; while it is active it stays that."""
+        if self.instance.pk:
+            self.initial.update(initial_of(wire_trigger_of(self.instance)))
+        owned = [self.instance.workspace_id] if self.instance.workspace_id else workspace_ids(self.request, Role.EDITOR)
+        for name in ("trigger_sources", "trigger_exclude"):
+            field: Any = self.fields.get(name)
+            if field is not None:
+                field.choices = source_choices(owned, self.initial.get(name, ()))
+        found = triggers_of([self.instance]).get(self.instance.pk) if self.instance.pk else None
+        for name in TRIGGER_FIELDS:
+            if name in self.fields and found is not None and found.active:
+                self.fields[name].disabled = True
 
     def clean_personalization(self) -> Any:
         return self.cleaned_data["personalization"]
@@ -63,7 +88,9 @@ class CampaignForm(ScopedModelForm):
         try:
             self.instance = self._save_by_service()
         except DomainError as error:
-            show_errors(self, error, _FIELD_OF)
+            rest = show_trigger_errors(self, error)
+            if rest.errors or not isinstance(error, Invalid):
+                show_errors(self, rest, _FIELD_OF)
 
     def _save_by_service(self) -> Campaign:
         actor, fields = actor_of(self.request), self._campaign_fields()
@@ -87,6 +114,7 @@ class CampaignForm(ScopedModelForm):
             "once": typed["once"],
             "on_cap": typed["on_cap"],
             "on_unknown": typed["on_unknown"],
+            "trigger": trigger_from(typed),
         }
         if not self.instance.pk:
             fields["type"] = typed["type"]

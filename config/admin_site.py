@@ -21,9 +21,10 @@ class VolleyAdminSite(AdminSite):
 
     def get_urls(self) -> list[Any]:
         from audiences.events.admin_page import event_urls
+        from executions.admin_pages.activation import activation_urls
         from executions.admin_pages.launch import launch_urls
 
-        return [*launch_urls(self), *event_urls(self), *super().get_urls()]
+        return [*launch_urls(self), *activation_urls(self), *event_urls(self), *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from executions.admin_pages.banner import silent_parts

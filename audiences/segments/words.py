@@ -35,6 +35,14 @@ SELECT name FROM names WHERE name IS NOT NULL
 """
 
 
+# Events without a contact have no index of their names: those among the latest.
+_BUSINESS_EVENTS = """
+SELECT DISTINCT name FROM (
+    SELECT name, contact_id, anonymous_id FROM audiences_event WHERE workspace_id = %s ORDER BY id DESC LIMIT %s) latest
+WHERE contact_id IS NULL AND anonymous_id IS NULL ORDER BY name LIMIT %s
+"""
+
+
 def words_of(workspace_id: int) -> dict[str, Any]:
     """`attributes` are (name, type of value) pairs; lists and campaigns (id, name)."""
     lists = List.objects.filter(workspace_id=workspace_id, archived_at__isnull=True).order_by("-pk")
@@ -42,6 +50,7 @@ def words_of(workspace_id: int) -> dict[str, Any]:
     return {
         "attributes": _rows(_ATTRIBUTES, [workspace_id, _LOOKED_AT, OFFERED]),
         "events": [name for (name,) in _rows(_EVENTS, [workspace_id, workspace_id, OFFERED])],
+        "business_events": [name for (name,) in _rows(_BUSINESS_EVENTS, [workspace_id, _LOOKED_AT, OFFERED])],
         "lists": list(lists.values_list("pk", "name")[:OFFERED]),
         "campaigns": _rows(
             "SELECT id, coalesce(nullif(name, ''), 'campaign ' || id) FROM campaigns_campaign"
