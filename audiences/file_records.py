@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from audiences.bad_value import BadValue
-from audiences.csv_columns import Columns, as_text
+from audiences.csv_columns import Columns, CsvRow, as_text
 from audiences.files.csv_table import CsvTable, Row
 from audiences.files.errors import UnusableFile
 from audiences.files.json_lines import JsonLines
@@ -65,6 +65,21 @@ class Table(Protocol):
     def rows(self) -> Iterator[Row]: ...
 
 
+class Meant(Protocol):
+    """What a header means: how a row of cells becomes the row that is imported."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def steps(self) -> Sequence[Any]: ...
+    def read(self, cells: Sequence[Any]) -> CsvRow: ...
+    def read_values(self, values: Sequence[Any]) -> CsvRow: ...
+    def column_of(self, field: str, columns: Sequence[str]) -> str: ...
+
+
+Meaning = Callable[[Sequence[str], Mapping[str, Any]], Meant]
+
+
 def _never_mind() -> None:
     """For who has no lease to keep."""
 
@@ -86,6 +101,7 @@ def open_source(
     position: int = 0,
     line: int = 0,
     alive: Callable[[], None] = _never_mind,
+    meaning: Meaning = Columns.of,
 ) -> Source:
     """`position` and `line` 0 begin at the start; `alive` is called now and then where reading takes long.
 
@@ -97,7 +113,7 @@ def open_source(
         text.skip_to(position)
         return JsonSource(JsonLines(Lines(text, position, line), encoding))
     table = open_table(file, format=format, compression=compression, encoding=encoding)
-    columns = Columns.of(table.names, mapping)
+    columns = meaning(table.names, mapping)
     if isinstance(table, ParquetTable):
         table.wanted = [columns.names[step.place] for step in columns.steps]
         table.position, table.line, table.alive = position, line, alive
@@ -144,7 +160,7 @@ class JsonSource:
 @dataclass(slots=True)
 class TableSource:
     table: CsvTable | ParquetTable
-    columns: Columns
+    columns: Meant
 
     @property
     def header(self) -> Sequence[str]:
@@ -191,4 +207,4 @@ def texts_of(cells: Sequence[Any]) -> list[str]:
     return ["" if cell is None else as_text(cell) for cell in cells]
 
 
-__all__ = ["Record", "Source", "Table", "UnusableFile", "open_source", "open_table", "texts_of"]
+__all__ = ["Meaning", "Record", "Source", "Table", "UnusableFile", "open_source", "open_table", "texts_of"]

@@ -18,8 +18,9 @@ from django.db.models.functions import Coalesce, Now
 
 from audiences.file_records import Record, Source, open_source
 from audiences.files.errors import UnusableFile
-from audiences.models import Upload, UploadState
+from audiences.models import Upload, UploadKind, UploadState
 from audiences.rejected_file import RefusedRecord, append_refused
+from audiences.suppression_files import meaning_of, write_rows
 from audiences.upsert import Rejection, UpsertReport, upsert_contacts
 
 CHUNK_ROWS = 5_000
@@ -71,6 +72,7 @@ def _import_slice(upload: Upload, seconds: float) -> bool:
             position=upload.position,
             line=upload.lines_read,
             alive=_Lease(upload).renew,
+            meaning=meaning_of(upload),
         )
         opening = time.monotonic() - began
         if opening > _SLOW_OPENING_SECONDS:
@@ -166,6 +168,8 @@ def _import_chunk(upload: Upload, source: Source, chunk: Sequence[Record], began
 
 
 def _write(upload: Upload, rows: Sequence[Any]) -> UpsertReport:
+    if upload.kind == UploadKind.SUPPRESSIONS:
+        return write_rows(upload, rows)
     return upsert_contacts(
         workspace_id=upload.workspace_id,
         rows=rows,

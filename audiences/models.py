@@ -1,6 +1,6 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from audiences.events.models import AnonymousIdentity as AnonymousIdentity
@@ -153,9 +153,28 @@ class UploadState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-class Upload(Authored):
-    """A file of contacts, imported in the background; as a data source, the people in it."""
+class UploadKind(models.TextChoices):
+    CONTACTS = "contacts", "Contacts"
+    SUPPRESSIONS = "suppressions", "Suppressions"
 
+
+class Upload(Authored):
+    """A file of contacts, imported in the background; as a data source, the people in it. Or one of suppressions."""
+
+    kind = models.CharField(
+        max_length=12,
+        choices=UploadKind.choices,
+        default=UploadKind.CONTACTS,
+        db_default=UploadKind.CONTACTS,
+        editable=False,
+    )
+    fixed = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text="Of suppressions: type, reason and source of every line that has no column for it.",
+    )
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="uploads")
     name = models.CharField(max_length=200)
     format = models.CharField(max_length=10, choices=[("csv", "CSV"), ("ndjson", "NDJSON"), ("parquet", "Parquet")])

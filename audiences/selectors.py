@@ -84,7 +84,12 @@ def list_errors(*, workspace_id: int, list_ids: Iterable[int], field: str) -> li
 
 
 def suppressions_of(
-    *, workspace_id: int, type: str | None = None, value: str | None = None, reason: str | None = None
+    *,
+    workspace_id: int,
+    type: str | None = None,
+    value: str | None = None,
+    reason: str | None = None,
+    source: str | None = None,
 ) -> QuerySet[Suppression]:
     """`value` is searched in the form that it is kept in, where `type` says which."""
     filters: dict[str, Any] = {"workspace_id": workspace_id}
@@ -94,11 +99,14 @@ def suppressions_of(
         filters["value"] = _searched(type, value, "value") if type else value.strip().lower()
     if reason:
         filters["reason"] = reason
+    if source:
+        filters["source"] = source
     return Suppression.objects.filter(**filters)
 
 
-def uploads_of(*, workspace_id: int, state: str | None = None) -> QuerySet[Upload]:
+def uploads_of(*, workspace_id: int, state: str | None = None, kind: str | None = None) -> QuerySet[Upload]:
     found = Upload.objects.filter(workspace_id=workspace_id)
+    found = found.filter(kind=kind) if kind else found
     return found.filter(state=state) if state else found
 
 

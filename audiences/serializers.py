@@ -198,6 +198,7 @@ class SuppressionQuery(StrictSerializer):
     type = WordField(Type.choices, required=False, aliases=_ALIASES)
     value = TextField(required=False, max_length=2000)
     reason = TextField(required=False, max_length=40)
+    source = TextField(required=False, max_length=200)  # type: ignore[assignment]
 
 
 class SuppressionRead(serializers.Serializer[Any]):

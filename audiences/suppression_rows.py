@@ -19,7 +19,7 @@ _WORDS = {
     BOUNCE: ("bounced", "hard bounce", "hard bounced", "hardbounce", "permanent bounce", "cleaned", "invalid email"),
     COMPLAINT: ("complained", "spam", "spam report", "spamreport", "spam complaint", "abuse", "abuse complaint"),
     UNSUBSCRIBED: ("unsubscribe", "unsubscription", "unsub", "opt out", "optout", "opted out", "group unsubscribe"),
-    MANUAL: ("", "admin", "user", "blocklist", "blocklisted", "blacklist", "blacklisted", "suppressed"),
+    MANUAL: ("", "admin", "user", "blocklist", "blocklisted", "blacklist", "blacklisted", "disabled", "suppressed"),
 }
 _REASONS = {word: reason for reason, words in _WORDS.items() for word in (reason, *words)}
 
@@ -53,6 +53,18 @@ def parse_suppression(row: object, *, now: datetime) -> SuppressionRow:
         _text(row, "source", 200),
         _parse_created_at(row.get("created_at"), now),
     )
+
+
+def parse_fixed(fixed: Mapping[str, str]) -> dict[str, str]:
+    """What holds for a whole file: `type`, `reason`, `source`. Raises BadValue."""
+    found: dict[str, str] = {}
+    if fixed.get("type"):
+        found["type"] = _parse_type(fixed["type"])
+    if fixed.get("reason"):
+        found["reason"] = reason_of(_text(fixed, "reason", _REASON_LENGTH))
+    if fixed.get("source"):
+        found["source"] = _text(fixed, "source", 200)
+    return found
 
 
 def reason_of(word: str) -> str:

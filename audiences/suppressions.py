@@ -1,10 +1,11 @@
 """What can be done to suppressions: values that are never sent to, whoever has them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audiences.bad_value import BadValue
@@ -17,6 +18,9 @@ from common.errors import NotFound
 from workspaces import audit
 
 MAX_ROWS = 10_000
+# What a file needs to be imported elsewhere, or here again.
+EXPORTED = ("type", "value", "reason", "source", "created_at")
+_EXPORT_PAGE = 5_000
 
 
 @dataclass(slots=True)
@@ -60,6 +64,14 @@ def write_suppressions(
     report.created = _insert(workspace_id, [row for key, row in found.items() if key not in hashed])
     report.unchanged += len(found) - report.created
     return report
+
+
+def every_suppression(found: QuerySet[Suppression]) -> Iterator[dict[str, Any]]:
+    """All that match, oldest first, read a page at a time by key: millions need no memory."""
+    after = 0
+    while rows := list(found.filter(pk__gt=after).order_by("pk").values("pk", *EXPORTED)[:_EXPORT_PAGE]):
+        yield from rows
+        after = rows[-1]["pk"]
 
 
 @transaction.atomic

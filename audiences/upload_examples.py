@@ -13,6 +13,7 @@ _MAPPING: dict[str, Any] = {
 }
 UPLOAD: dict[str, Any] = {
     "upload_id": 9,
+    "kind": "contacts",
     "name": "people.csv",
     "format": "csv",
     "compression": None,

@@ -7,7 +7,9 @@ from typing import IO, Any
 import orjson
 from django.conf import settings
 from django.utils.datastructures import MultiValueDict
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
+from rest_framework.request import Request
 
 from audiences.receiving import ReceivedFile
 from audiences.upload_judging import refuse_large
@@ -21,6 +23,14 @@ _ENDINGS = {
     "application/vnd.apache.parquet": "parquet",
     "application/gzip": "gz",
 }
+
+
+class FormatOfFile(DefaultContentNegotiation):
+    """`format` in the query of an upload is the file's; answers are JSON."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class FormParser(MultiPartParser):

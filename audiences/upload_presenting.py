@@ -17,6 +17,7 @@ def upload_on_wire(upload: Upload) -> dict[str, Any]:
     url = f"/api/v1/uploads/{upload.pk}"
     return {
         "upload_id": upload.pk,
+        "kind": upload.kind,
         "name": upload.name,
         "format": upload.format,
         "compression": upload.compression or None,

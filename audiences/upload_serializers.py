@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from audiences.files.cell_types import DECIMALS, ORDERS, TYPES
 from audiences.files.streams import ENCODINGS
-from audiences.models import UploadState
+from audiences.models import UploadKind, UploadState
 from audiences.serializers import CreatedByRead, PageRead
 from audiences.upload_judging import NAME_LENGTH
 from common.fields import FlagField, IdField, ObjectField, TextField, TimeField, WordField
@@ -59,6 +59,29 @@ class UploadWrite(StrictSerializer):
     force = FlagField(required=False, help_text="true: import it again where the same was imported already.")
 
 
+class SuppressionFileWrite(StrictSerializer):
+    """What is sent beside a file of suppressions."""
+
+    name = TextField(required=False, allow_blank=True, help_text=f"At most {NAME_LENGTH} characters.")
+    format = WordField(UPLOAD_FORMATS, required=False)
+    encoding = TextField(required=False, help_text=f"{', '.join(ENCODINGS)}; utf-8, or told from the file.")
+    mapping = ObjectField(
+        child=TextField(allow_blank=True),
+        required=False,
+        help_text="Column to type, value, reason, source or created_at; an empty field leaves it out.",
+    )
+    type = TextField(required=False, max_length=20, help_text="Of every line, where no column is mapped to it.")
+    reason = TextField(required=False, max_length=40, help_text="Of every line, where no column is mapped to it.")
+    source = TextField(required=False, max_length=200, help_text="As reason.")  # type: ignore[assignment]
+    force = FlagField(required=False, help_text="true: import it again where the same was imported already.")
+
+
+class SuppressionFileForm(SuppressionFileWrite):
+    """For the API's description only: the form as it is sent."""
+
+    file = serializers.FileField()
+
+
 class UploadForm(UploadWrite):
     """For the API's description only: the form as it is sent."""
 
@@ -83,11 +106,13 @@ class UploadTrial(StrictSerializer):
 
 
 class UploadQuery(StrictSerializer):
+    kind = WordField(UploadKind.choices, required=False)
     state = WordField(UploadState.choices, required=False)
 
 
 class UploadRead(serializers.Serializer[Any]):
     upload_id = serializers.IntegerField()
+    kind = serializers.ChoiceField(UploadKind.choices, help_text="What is in the file.")
     name = serializers.CharField()
     format = serializers.ChoiceField(UPLOAD_FORMATS)
     compression = serializers.ChoiceField(["gzip"], allow_null=True)

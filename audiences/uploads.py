@@ -74,7 +74,7 @@ def create_upload(
     received = on_disk(file)
     try:
         _read_beginning(upload, received, given, encoding)
-        return _store(upload, received, actor, force=force)
+        return store_upload(upload, received, actor, force=force)
     finally:
         if received is not file:
             received.close()
@@ -157,7 +157,8 @@ def same_upload(upload: Upload) -> Upload | None:
     return found.order_by("-pk").first()
 
 
-def _store(upload: Upload, received: ReceivedFile, actor: Actor, *, force: bool) -> Upload:
+def store_upload(upload: Upload, received: ReceivedFile, actor: Actor, *, force: bool) -> Upload:
+    """Unless the same is there already, which then comes back as `repeated`."""
     with transaction.atomic():
         _lock_content(upload)
         if not force and (found := _repeated(upload)):
@@ -184,7 +185,7 @@ def _alike(upload: Upload) -> QuerySet[Upload]:
     """Those whose people are about to be deleted are as good as gone."""
     if not upload.sha256:
         return Upload.objects.none()
-    names = ("workspace_id", "sha256", "format", "encoding", "list_id", "keep")
+    names = ("workspace_id", "kind", "fixed", "sha256", "format", "encoding", "list_id", "keep")
     return Upload.objects.filter(**{name: getattr(upload, name) for name in names}, purging_at=None)
 
 

@@ -19,7 +19,15 @@ from audiences.previewing import preview_upload
 from audiences.rejected_file import ending_of
 from audiences.selectors import get_upload, uploads_of
 from audiences.upload_judging import NOTHING_UPLOADED, encoding_errors, mapping_errors
-from audiences.upload_parsing import CsvParser, FormParser, GzipParser, NdjsonParser, ParquetParser, form_fields
+from audiences.upload_parsing import (
+    CsvParser,
+    FormatOfFile,
+    FormParser,
+    GzipParser,
+    NdjsonParser,
+    ParquetParser,
+    form_fields,
+)
 from audiences.upload_presenting import preview_on_wire, upload_on_wire
 from audiences.upload_serializers import (
     PreviewRead,
@@ -50,6 +58,7 @@ _REPEATED = "The same file was uploaded before; nothing was done again. Send for
 
 
 class UploadsViewSet(ViewSet):
+    content_negotiation_class = FormatOfFile
     parser_classes = [FormParser, CsvParser, NdjsonParser, ParquetParser, GzipParser]
     required_scopes = {"list": Scope.CONTACTS_READ, "create": Scope.CONTACTS_WRITE}
 

@@ -3,7 +3,7 @@ from audiences.events.api import EventViewSet
 from audiences.events.sdk.views import project_settings, routes
 from audiences.lists_api import ListViewSet
 from audiences.segments.urls import urlpatterns as segments
-from audiences.suppressions_api import SuppressionViewSet
+from audiences.suppressions_api import SuppressionFileViewSet, SuppressionViewSet
 from audiences.uploads_api import UploadsViewSet, UploadViewSet
 from common.routing import either
 
@@ -35,6 +35,11 @@ urlpatterns = [
     ),
     *either(
         "api/v1/suppressions", SuppressionViewSet.as_view({"get": "list", "post": "create"}), name="api_suppressions"
+    ),
+    *either(
+        "api/v1/suppressions/import",
+        SuppressionFileViewSet.as_view({"post": "create"}),
+        name="api_suppressions_import",
     ),
     *either(
         "api/v1/suppressions/<id:suppression_id>",

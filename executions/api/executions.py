@@ -10,13 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from common.csv_export import CsvRenderer
 from common.idempotency import bodiless
 from common.pagination import by_id, present, read_page, read_rows
 from common.rendering import ORJSONRenderer
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
 from common.serializers import read_query
 from executions.api import examples
-from executions.api.delivery_export import CsvRenderer, csv_response
+from executions.api.delivery_export import deliveries_csv
 from executions.api.serializers import (
     DeliveryPage,
     DeliveryQuery,
@@ -96,7 +97,7 @@ class ExecutionViewSet(ViewSet):
         execution = get_execution(execution_id=execution_id, workspace_id=workspace_of(request).pk)
         filters = read_query(DeliveryQuery, request.query_params)
         if getattr(request.accepted_renderer, "format", "") == CsvRenderer.format:
-            return csv_response(execution, filters)
+            return deliveries_csv(execution, filters)
         page = read_deliveries(execution, read_page(request.query_params, kinds=(int, int)), filters)
         return Response(present(request, page, lambda row: row, key=key_of))
 

@@ -159,7 +159,7 @@ def _share_uploads(workspace_id: int, ids: Sequence[int]) -> dict[int, Upload]:
     """Until the launch has committed nobody begins to delete them (`executions.retention.uploads`)."""
     found = Upload.objects.raw(
         "SELECT id, state, keep, purging_at FROM audiences_upload WHERE workspace_id = %s AND id = ANY (%s)"
-        " ORDER BY id FOR KEY SHARE",
+        " AND kind = 'contacts' ORDER BY id FOR KEY SHARE",
         [workspace_id, list(ids)],
     )
     return {upload.pk: upload for upload in found}
