@@ -17,6 +17,11 @@ Attributes = dict[str, Any]
 
 def parse_attributes(value: object) -> Attributes:
     """The attributes as given (nulls included: they delete); BadValue when they can't be kept."""
+    return parse_packed(value)[0]
+
+
+def parse_packed(value: object) -> tuple[Attributes, bytes]:
+    """And as canonical JSON, as `packed` makes it."""
     if not isinstance(value, dict):
         raise BadValue("wrong_type", "attributes must be an object.")
     for name, one in value.items():
@@ -25,8 +30,7 @@ def parse_attributes(value: object) -> Attributes:
             _check_nesting(one, name, 2)
         elif type(one) is float and not math.isfinite(one):
             raise BadValue("invalid_number", f"Attribute {shown(name)} is not a finite number.")
-    packed(value)
-    return value
+    return value, packed(value)
 
 
 def merged(kept: Attributes, given: Attributes, mode: str) -> Attributes:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from audiences.address_values import parse_address
-from audiences.attributes import Attributes, parse_attributes
+from audiences.attributes import Attributes, parse_packed
 from audiences.bad_value import BadValue, clean_text, shown
 from audiences.email_address import parse_email
 from audiences.locale_tag import parse_locale, parse_timezone
@@ -33,13 +33,14 @@ class AddressRow(NamedTuple):
 
 @dataclass(slots=True)
 class ContactRow:
-    """`locale`, `timezone`, `attributes` None: not said, so left as they are."""
+    """`locale`, `timezone`, `attributes` None: not said, so left as they are. `packed` is `attributes` as JSON."""
 
     index: int
     external_id: str | None
     locale: str | None
     timezone: str | None
     attributes: Attributes | None
+    packed: bytes
     addresses: tuple[AddressRow, ...]
 
     @property
@@ -72,14 +73,16 @@ def parse_row(index: int, row: object, apps: Mapping[str, int]) -> ContactRow:
         raise BadValue(
             "required", "A contact needs an external_id, an email, a phone or another address.", field="external_id"
         )
+    attributes, packed = None, b""
+    if row.get("attributes") is not None:
+        attributes, packed = _at("attributes", parse_packed, row["attributes"])
     return ContactRow(
         index=index,
         external_id=external_id,
         locale=_at("locale", parse_locale, row["locale"]) if "locale" in row else None,
         timezone=_at("timezone", parse_timezone, row["timezone"]) if "timezone" in row else None,
-        attributes=_at("attributes", parse_attributes, row["attributes"])
-        if row.get("attributes") is not None
-        else None,
+        attributes=attributes,
+        packed=packed,
         addresses=addresses,
     )
 

@@ -2,7 +2,7 @@
 
 import re
 import zoneinfo
-from functools import cache
+from functools import cache, lru_cache
 
 from audiences.bad_value import BadValue, clean_text, shown
 
@@ -18,9 +18,17 @@ def parse_locale(value: object) -> str:
     if value is None or value == "":
         return ""
     text = clean_text(value, name="A locale", limit=35)
+    tag = _canonical(text)
+    if tag is None:
+        raise BadValue("invalid_locale", f"{shown(text)} is not a language tag like en or pt-BR.")
+    return tag
+
+
+@lru_cache(maxsize=1_000)
+def _canonical(text: str) -> str | None:
     match = _TAG.match(text.strip().replace("_", "-"))
     if not match:
-        raise BadValue("invalid_locale", f"{shown(text)} is not a language tag like en or pt-BR.")
+        return None
     parts = [match["language"].lower()]
     if match["script"]:
         parts.append(match["script"].title())

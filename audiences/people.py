@@ -108,7 +108,7 @@ class People:
 
     def _describe(self, person: Person, row: ContactRow) -> bool:
         """Attributes first: they alone can be refused."""
-        changed = row.attributes is not None and self._merge(person, row.attributes)
+        changed = row.attributes is not None and self._merge(person, row.attributes, row.packed)
         if row.locale is not None and row.locale != person.locale:
             person.locale, changed = row.locale, True
         if row.timezone is not None and row.timezone != person.timezone:
@@ -117,12 +117,11 @@ class People:
             person.temporary, changed = False, True
         return changed
 
-    def _merge(self, person: Person, given: Attributes) -> bool:
-        result = merged(person.attributes, given, self.attributes_mode)
-        try:
-            text = packed(result)
-        except BadValue as error:
-            raise BadValue(error.code, error.message, field="attributes") from None
+    def _merge(self, person: Person, given: Attributes, text: bytes) -> bool:
+        result = given
+        if person.attributes or None in given.values():
+            result = merged(person.attributes, given, self.attributes_mode)
+            text = _packed(result)
         # Python takes True for 1, so the texts are compared and not the objects.
         changed = text != person.packed
         person.attributes, person.packed = result, text
@@ -201,6 +200,13 @@ class People:
         self.said_anew.append(SaidAnew(known, before, after))
         known.consent, known.consent_source, known.consent_at = after
         return True
+
+
+def _packed(attributes: Attributes) -> bytes:
+    try:
+        return packed(attributes)
+    except BadValue as error:
+        raise BadValue(error.code, error.message, field="attributes") from None
 
 
 def may_change(known: KnownAddress, row: AddressRow) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from audiences.bulk_text import number_array, text_array
 from audiences.contact_rows import AddressKey, ContactRow
 from audiences.people import KnownAddress, People, Person
 from common.channels import APP_TYPES
@@ -21,7 +22,7 @@ def lock_names(workspace_id: int, rows: Sequence[ContactRow]) -> None:
     buckets = sorted({zlib.crc32(repr(name).encode()) % _BUCKETS for row in rows for name in _names(row)})
     keys = [_LOCK_SPACE | workspace_id << 8 | bucket for bucket in buckets]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) key", [keys])
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) key", [number_array(keys)])
 
 
 def _names(row: ContactRow) -> Iterable[object]:
@@ -55,7 +56,7 @@ def _find_external_ids(workspace_id: int, external_ids: list[str]) -> dict[str, 
         return {}
     found = _rows(
         "SELECT external_id, id FROM audiences_contact WHERE workspace_id = %s AND external_id = ANY(%s::text[])",
-        [workspace_id, external_ids],
+        [workspace_id, text_array(external_ids)],
     )
     return dict(found)
 
@@ -64,6 +65,7 @@ def find_addresses(workspace_id: int, keys: list[AddressKey]) -> dict[AddressKey
     """Where several contacts have the address, the oldest of them."""
     if not keys:
         return {}
+    kinds, apps, values = zip(*keys, strict=True)
     found = _rows(
         """
         SELECT k.place, min(a.contact_id)
@@ -72,7 +74,7 @@ def find_addresses(workspace_id: int, keys: list[AddressKey]) -> dict[AddressKey
          AND a.app_id IS NOT DISTINCT FROM k.app_id
         GROUP BY k.place
         """,
-        [*map(list, zip(*keys, strict=True)), workspace_id],
+        [text_array(kinds), number_array(apps), text_array(values), workspace_id],
     )
     return {keys[place - 1]: contact_id for place, contact_id in found}
 
@@ -82,8 +84,8 @@ def _lock_contacts(ids: set[int]) -> dict[int, Person]:
         return {}
     found = _rows(
         "SELECT id, external_id, attributes::text, locale, timezone, temporary FROM audiences_contact"
-        " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-        [sorted(ids)],
+        " WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        [number_array(sorted(ids))],
     )
     return {row[0]: _person(*row) for row in found}
 
@@ -105,19 +107,19 @@ def _lock_addresses(rows: Sequence[ContactRow], persons: dict[int, Person], peop
     tokens = [one.key[1:] for row in rows for one in row.addresses if one.key[0] in APP_TYPES]
     ids = _rows(
         """
-        SELECT id FROM audiences_address WHERE contact_id = ANY(%s)
+        SELECT id FROM audiences_address WHERE contact_id = ANY(%s::bigint[])
         UNION
         SELECT a.id FROM unnest(%s::bigint[], %s::text[]) k(app_id, value)
         JOIN audiences_address a ON a.app_id = k.app_id AND a.value = k.value AND a.type IN ('push', 'webpush')
         """,
-        [list(persons), [app for app, _ in tokens], [value for _, value in tokens]],
+        [number_array(persons), number_array(app for app, _ in tokens), text_array(value for _, value in tokens)],
     )
     if not ids:
         return
     found = _rows(
         "SELECT id, contact_id, type, app_id, value, platform, consent, consent_source, consent_at"
-        " FROM audiences_address WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-        [sorted(pk for (pk,) in ids)],
+        " FROM audiences_address WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        [number_array(sorted(pk for (pk,) in ids))],
     )
     for id, contact_id, kind, app_id, value, *described in found:
         owner = persons.get(contact_id)

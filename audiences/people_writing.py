@@ -1,16 +1,18 @@
 """Writes what applying the rows changed: a statement per table, whatever the number of rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
 
+from audiences.bulk_text import NULL, boolean_array, cell, moment_array, number_array, text_array
 from audiences.people import KnownAddress, People, Person
 from audiences.rights.consent_history import Changed, write_changes
 from audiences.rights.erased import hold_back
 from audiences.rights.models import Way
 from audiences.rights.said import Said
+
+_LINES_AT_ONCE = 1_000
 
 
 def write_people(workspace_id: int, people: People, way: Way) -> None:
@@ -40,9 +42,9 @@ class Joining(NamedTuple):
 def join_lists(*, workspace_id: int, list_ids: Sequence[int], joining: Joining) -> None:
     for list_id in sorted(set(list_ids)):
         if joining.new:
-            _copy(_NEW_IN_LIST, ((list_id, contact_id, workspace_id) for contact_id in joining.new))
+            _copy(_NEW_IN_LIST, [f"{list_id}\t{contact_id}\t{workspace_id}\n" for contact_id in joining.new])
         if joining.known:
-            _execute(_JOIN_LIST, [list_id, workspace_id, joining.known])
+            _execute(_JOIN_LIST, [list_id, workspace_id, number_array(joining.known)])
 
 
 def join_upload(
@@ -50,12 +52,13 @@ def join_upload(
 ) -> int:
     """How many were not in the upload before. Who was, has this personalization from now on, or none."""
     if joining.new:
-        _copy(_NEW_IN_UPLOAD, ((upload_id, pk, workspace_id, personalization.get(pk)) for pk in joining.new))
+        begin, end = f"{upload_id}\t", f"\t{workspace_id}\t"
+        _copy(_NEW_IN_UPLOAD, [f"{begin}{pk}{end}{cell(personalization.get(pk))}\n" for pk in joining.new])
     if not joining.known:
         return len(joining.new)
-    said = [personalization.get(pk) for pk in joining.known]
+    said = text_array(personalization.get(pk) for pk in joining.known)
     with connection.cursor() as cursor:
-        cursor.execute(_JOIN_UPLOAD, [upload_id, workspace_id, joining.known, said])
+        cursor.execute(_JOIN_UPLOAD, [upload_id, workspace_id, number_array(joining.known), said])
         return len(joining.new) + int(cursor.fetchone()[0])
 
 
@@ -64,14 +67,10 @@ def _execute(sql: str, parameters: list[Any]) -> None:
         cursor.execute(sql, parameters)
 
 
-def _copy(sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+def _copy(sql: str, lines: Sequence[str]) -> None:
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(sql) as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _consent(address: KnownAddress) -> tuple[str, str, datetime | None]:
-    return address.consent, address.consent_source, address.consent_at
+        for first in range(0, len(lines), _LINES_AT_ONCE):
+            copy.write("".join(lines[first : first + _LINES_AT_ONCE]))
 
 
 def _insert_contacts(workspace_id: int, persons: Sequence[Person]) -> None:
@@ -81,13 +80,12 @@ def _insert_contacts(workspace_id: int, persons: Sequence[Person]) -> None:
         cursor.execute(_TAKE_IDS, [len(persons)])
         for person, (pk,) in zip(persons, cursor.fetchall(), strict=True):
             person.id = pk
-    _copy(
-        _INSERT_CONTACTS,
-        (
-            (workspace_id, one.id, one.external_id, one.packed.decode(), one.locale, one.timezone, one.temporary)
-            for one in persons
-        ),
-    )
+    _copy(_INSERT_CONTACTS, [_contact_line(workspace_id, one) for one in persons])
+
+
+def _contact_line(workspace_id: int, one: Person) -> str:
+    described = f"{cell(one.packed.decode())}\t{one.locale}\t{cell(one.timezone)}\t{'t' if one.temporary else 'f'}"
+    return f"{workspace_id}\t{one.id}\t{cell(one.external_id)}\t{described}\n"
 
 
 def _update_contacts(persons: Sequence[Person]) -> None:
@@ -96,41 +94,43 @@ def _update_contacts(persons: Sequence[Person]) -> None:
     _execute(
         _UPDATE_CONTACTS,
         [
-            [one.id for one in persons],
-            [one.packed.decode() for one in persons],
-            [one.locale for one in persons],
-            [one.timezone for one in persons],
-            [one.temporary for one in persons],
+            number_array(one.id for one in persons),
+            text_array(one.packed.decode() for one in persons),
+            text_array(one.locale for one in persons),
+            text_array(one.timezone for one in persons),
+            boolean_array(one.temporary for one in persons),
         ],
     )
 
 
 def _insert_addresses(workspace_id: int, addresses: Sequence[KnownAddress]) -> None:
     if addresses:
-        _copy(
-            _INSERT_ADDRESSES,
-            (
-                (workspace_id, one.owner and one.owner.id, *one.key, one.platform, "active", *_consent(one))
-                for one in addresses
-            ),
-        )
+        _copy(_INSERT_ADDRESSES, [_address_line(workspace_id, one) for one in addresses])
+
+
+def _address_line(workspace_id: int, one: KnownAddress) -> str:
+    kind, app, value = one.key
+    owner, at = one.owner and one.owner.id, one.consent_at
+    said = f"{one.consent}\t{cell(one.consent_source)}\t{NULL if at is None else at.isoformat()}"
+    place = f"{workspace_id}\t{owner}\t{kind}\t{NULL if app is None else app}"
+    return f"{place}\t{cell(value)}\t{cell(one.platform)}\tactive\t{said}\n"
 
 
 def _update_addresses(addresses: Sequence[KnownAddress]) -> None:
     if addresses:
-        _execute(_UPDATE_ADDRESSES, [[one.id for one in addresses], *_columns(addresses)])
+        _execute(_UPDATE_ADDRESSES, [number_array(one.id for one in addresses), *_columns(addresses)])
 
 
-def _columns(addresses: Sequence[KnownAddress]) -> list[list[Any]]:
+def _columns(addresses: Sequence[KnownAddress]) -> list[str]:
     return [
-        [one.owner.id if one.owner else None for one in addresses],
-        [one.key[0] for one in addresses],
-        [one.key[1] for one in addresses],
-        [one.key[2] for one in addresses],
-        [one.platform for one in addresses],
-        [one.consent for one in addresses],
-        [one.consent_source for one in addresses],
-        [one.consent_at for one in addresses],
+        number_array(one.owner.id if one.owner else None for one in addresses),
+        text_array(one.key[0] for one in addresses),
+        number_array(one.key[1] for one in addresses),
+        text_array(one.key[2] for one in addresses),
+        text_array(one.platform for one in addresses),
+        text_array(one.consent for one in addresses),
+        text_array(one.consent_source for one in addresses),
+        moment_array(one.consent_at for one in addresses),
     ]
 
 
