@@ -84,8 +84,8 @@ def delete_segment(*, segment_id: int, workspace_id: int, actor: Actor) -> None:
     if uses := uses_of(segment_id=segment_id, workspace_id=workspace_id):
         shown = ", ".join(uses[:_USES_NAMED]) + (f" and {len(uses) - _USES_NAMED} more" * (len(uses) > _USES_NAMED))
         raise Conflict(
-            f"Segment {segment_id} is in use by {shown}. Cancel an execution or wait until it is finished; give a "
-            "campaign's trigger another audience.",
+            f"Segment {segment_id} is in use by {shown}. Cancel an execution or wait until it is finished; cancel "
+            "a schedule; give a campaign's trigger another audience.",
             code="in_use",
         )
     _record(found, actor, "deleted", rule=found.rule)
@@ -123,6 +123,13 @@ WHERE workspace_id = %s AND state NOT IN ('finished', 'cancelled', 'rejected', '
     AND (audience @> %s::jsonb OR audience -> 'sources' @> %s::jsonb OR audience -> 'exclude' @> %s::jsonb)
 ORDER BY id
 """
+_SCHEDULES = """
+SELECT id, state FROM executions_schedule
+WHERE workspace_id = %s AND state IN ('active', 'paused')
+    AND (request -> 'audience' @> %s::jsonb OR request #> '{audience,sources}' @> %s::jsonb
+        OR request #> '{audience,exclude}' @> %s::jsonb)
+ORDER BY id
+"""
 _TRIGGERS = """
 SELECT t.campaign_id FROM audiences_eventtrigger t JOIN campaigns_campaign c ON c.id = t.campaign_id
 WHERE t.workspace_id = %s AND c.state <> 'archived'
@@ -139,6 +146,8 @@ def uses_of(*, segment_id: int, workspace_id: int) -> list[str]:
         given: list[Any] = [workspace_id, source, f"[{source}]", f"[{source}]"]
         cursor.execute(_USES, given)
         found = [f"execution {pk} ({state})" for pk, state in cursor.fetchall()]
+        cursor.execute(_SCHEDULES, given)
+        found += [f"schedule {pk} ({state})" for pk, state in cursor.fetchall()]
         cursor.execute(_TRIGGERS, given)
         return found + [f"the trigger of campaign {pk}" for (pk,) in cursor.fetchall()]
 

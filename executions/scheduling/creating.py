@@ -7,13 +7,15 @@ from typing import Any
 
 from django.db import transaction
 
+from audiences.audience_definition import read_audience
 from campaigns.models import Campaign
 from common.authorship import Actor, authored_by
 from common.errors import FieldError
 from executions.launching.checks import database_time
-from executions.launching.launch import freeze
+from executions.launching.launch import freeze, refuse
 from executions.launching.moments import Moments, read_moments
 from executions.launching.request import LaunchRequest
+from executions.launching.segment_rules import with_rules
 from executions.models import Schedule
 from executions.timing.recurrence import Recurrence
 from executions.timing.words import wall_text
@@ -35,7 +37,7 @@ def create_schedule(*, campaign: Campaign, request: LaunchRequest, actor: Actor)
     recurrence = moments.timing.recurrence
     if recurrence is None:
         raise AssertionError("the rehearsal refuses what has no rule")
-    schedule = _insert(campaign, request, moments, recurrence, actor)
+    schedule = _insert(campaign, _normal(campaign, request), moments, recurrence, actor)
     record_schedule(schedule, actor, "created", rrule=schedule.rrule, timezone=schedule.timezone)
     return schedule
 
@@ -64,6 +66,14 @@ def _recurring_errors(campaign: Campaign, request: LaunchRequest) -> list[FieldE
         hint = "Put them in a list: each run is for those who are in it then."
         errors.append(FieldError("audience.type", "not_recurring", message, "contacts", hint=hint))
     return errors
+
+
+def _normal(campaign: Campaign, request: LaunchRequest) -> LaunchRequest:
+    """With its audience as executions store it. Its segments can't be deleted until this transaction ends, and then
+    they are in use; the rehearsal's lock on them went with what it undid."""
+    audience = read_audience(request.audience)
+    refuse([*with_rules(campaign.workspace_id, read_audience(request.audience)).errors])
+    return replace(request, audience=audience.stored)
 
 
 def _insert(

@@ -46,7 +46,7 @@ def due(campaign: Campaign, *, minutes: float = 1, audience: Any = None, **field
     return schedule
 
 
-def again(schedule: Schedule) -> Schedule:
+def again(schedule: Schedule) -> Any:
     schedule.refresh_from_db()
     return schedule
 
@@ -188,7 +188,7 @@ def test_after_so_many_refusals_it_is_paused(campaign: Campaign) -> None:
     moved = again(schedule)
     assert (moved.state, moved.failures) == ("paused", MOST_FAILURES)
     assert "mend it, then resume" in moved.state_reason["message"]
-    resumed = resume_schedule(schedule_id=schedule.pk, workspace_id=schedule.workspace_id, actor=ACTOR)
+    resumed: Any = resume_schedule(schedule_id=schedule.pk, workspace_id=schedule.workspace_id, actor=ACTOR)
     assert (resumed.state, resumed.failures, resumed.state_reason) == ("active", 0, None)
 
 
@@ -245,9 +245,10 @@ def test_where_launches_are_approved_so_is_each_run(workspace: Workspace, campai
 def test_runs_of_a_pause_are_left_out(campaign: Campaign) -> None:
     schedule = due(campaign, minutes=150, rrule="FREQ=HOURLY")
     scope: dict[str, Any] = {"schedule_id": schedule.pk, "workspace_id": schedule.workspace_id, "actor": ACTOR}
-    assert pause_schedule(**scope).state_reason["message"] == "Paused by ana."
+    paused: Any = pause_schedule(**scope)
+    assert paused.state_reason["message"] == "Paused by ana."
     assert make_due_runs() == []
-    resumed = resume_schedule(**scope)
+    resumed: Any = resume_schedule(**scope)
     assert (resumed.state, resumed.missed, resumed.runs) == ("active", 0, 0)
     assert resumed.next_run_at > datetime.now(UTC)
     assert cancel_schedule(**scope).state == "cancelled"
@@ -258,5 +259,5 @@ def test_runs_of_a_pause_are_left_out(campaign: Campaign) -> None:
 
 def test_a_pause_that_outlasts_the_last_run_ends_it(campaign: Campaign) -> None:
     schedule = due(campaign, minutes=60, state="paused", ends=minutes_ago(30).replace(tzinfo=None))
-    resumed = resume_schedule(schedule_id=schedule.pk, workspace_id=schedule.workspace_id, actor=ACTOR)
+    resumed: Any = resume_schedule(schedule_id=schedule.pk, workspace_id=schedule.workspace_id, actor=ACTOR)
     assert (resumed.state, resumed.next_run_at) == ("ended", None)

@@ -1,5 +1,6 @@
 """Launches by a wall clock and launches that recur, over the API."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ import pytest
 from campaigns.models import Campaign
 from executions.models import Execution, Schedule
 from tests.api_client import Api
-from tests.factories import make_campaign, make_contact, make_list
+from tests.factories import make_campaign, make_contact, make_list, make_segment
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -166,6 +167,21 @@ def test_what_a_launch_refuses_a_schedule_refuses(api: Api, workspace: Workspace
         schedule={"rrule": "FREQ=DAILY", "at": AT_TEN},
     )
     assert codes(answer) == {"audience": "audience_empty"}
+
+
+@pytest.mark.parametrize("audience", [{"type": "segment"}, {"type": "any_of", "sources": [{"type": "segment"}]}])
+def test_the_segment_of_a_schedule_is_in_use(
+    api: Api, workspace: Workspace, campaign: Campaign, audience: dict[str, Any]
+) -> None:
+    make_contact(workspace, attributes={"first_name": "Ana"})
+    segment = make_segment(workspace)
+    named = json.loads(json.dumps(audience).replace('"segment"', f'"segment", "id": "{segment.pk}"'))
+    url = execute(api, campaign, audience=named, schedule={"rrule": "FREQ=DAILY", "at": AT_TEN}).json()["url"]
+    answer = api.delete(f"/api/v1/segments/{segment.pk}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
+    assert f"schedule {url.rpartition('/')[2]} (active)" in answer.json()["detail"]
+    api.post(f"{url}/cancel")
+    assert api.delete(f"/api/v1/segments/{segment.pk}").status_code == 204
 
 
 def test_the_same_key_makes_one_schedule(api: Api, campaign: Campaign) -> None:
