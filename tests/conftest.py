@@ -10,6 +10,12 @@ from tests.api_client import Api
 from tests.factories import make_workspace
 from workspaces.models import Workspace
 
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes by their length: what is packed by gzip holds the time, and the processes of a run must agree on names."""
+    return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
+
+
 pytest_plugins = ["tests.running.fixtures"]
 
 
