@@ -43,9 +43,12 @@ PICK = st.integers(min_value=0, max_value=10)
 class LedgerMachine(RuleBasedStateMachine):
     world: World
 
-    @initialize(on_unknown=st.sampled_from(["hold", "hold", "resend"]))
-    def begin(self, on_unknown: str) -> None:
+    @initialize(
+        on_unknown=st.sampled_from(["hold", "hold", "resend"]), quiet=st.sampled_from([None, "skip", None, "hold"])
+    )
+    def begin(self, on_unknown: str, quiet: str | None) -> None:
         self.world = World(on_unknown)
+        self.world.quiet(quiet)
         self.world.plan(self.world.launch())
 
     def execution(self, pick: int) -> int:
