@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from audiences.admin_forms import ListForm, SuppressionForm
+from audiences.admin_suppression_files import SuppressionFilesAdmin
 from audiences.admin_uploads import UploadAdmin
 from audiences.lists import archive_list
 from audiences.models import Address, Contact, List, ListMembership, Suppression
@@ -157,7 +158,7 @@ class ListAdmin(ServiceModelAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ServiceModelAdmin):
+class SuppressionAdmin(SuppressionFilesAdmin, ServiceModelAdmin):
     form = SuppressionForm
     can_change = False
     can_delete = True

@@ -1,12 +1,17 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django.fixtures import Settings
 
-from audiences.models import Address, Contact, Erasure
+from audiences.imports import import_upload
+from audiences.models import Address, Contact, Erasure, Suppression, Upload
 from audiences.upsert import upsert_contacts
 from tests.admin.conftest import signed_in
-from tests.factories import make_contact, make_member
+from tests.factories import make_contact, make_member, make_suppression
 from workspaces.models import Workspace
 from workspaces.roles import Role
 
@@ -16,6 +21,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def ana(workspace: Workspace) -> Contact:
     return make_contact(workspace, email="ana@example.test", external_id="ana")
+
+
+def streamed(client: Client, url: str) -> str:
+    answer: Any = client.get(url)
+    assert answer.status_code == 200
+    return b"".join(answer.streaming_content).decode()
 
 
 def page(client: Client, contact: Contact, name: str = "change") -> str:
@@ -34,7 +45,7 @@ def test_a_contact_s_page_tells_how_consents_changed(ana: Contact, workspace: Wo
 
 def test_everything_kept_of_them_is_downloaded(ana: Contact, workspace: Workspace) -> None:
     client = signed_in(make_member(workspace, Role.VIEWER))
-    answer = client.get(f"/admin/audiences/contact/{ana.pk}/export/")
+    answer: Any = client.get(f"/admin/audiences/contact/{ana.pk}/export/")
     assert answer["Content-Disposition"] == f'attachment; filename="contact-{ana.pk}.json"'
     assert json.loads(b"".join(answer.streaming_content))["contact"]["external_id"] == "ana"
 
@@ -58,3 +69,48 @@ def test_only_an_admin_erases(ana: Contact, workspace: Workspace, role: Role) ->
     assert client.get(f"/admin/audiences/contact/{ana.pk}/erase/").status_code == 403
     assert client.post(f"/admin/audiences/contact/{ana.pk}/erase/", {"typed": "ana"}).status_code == 403
     assert Contact.objects.exists()
+
+
+FILES = "/admin/audiences/suppression/as-files/"
+
+
+def test_suppressions_are_imported_from_a_file(workspace: Workspace, settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    client = signed_in(make_member(workspace, Role.EDITOR))
+    assert FILES in client.get("/admin/audiences/suppression/").content.decode()
+    file = SimpleUploadedFile("bounces.csv", b"Email Address\nana@example.test\n")
+    answer = client.post(FILES, {"file": file, "reason": "hard bounce", "source": "old"})
+    upload = Upload.objects.get()
+    assert answer.headers["Location"] == f"/admin/audiences/upload/{upload.pk}/change/"
+    assert client.get(answer.headers["Location"]).status_code == 200
+    import_upload(upload_id=upload.pk)
+    [made] = Suppression.objects.all()
+    assert (made.value, made.reason, made.source) == ("ana@example.test", "bounce", "old")
+
+
+def test_a_file_of_suppressions_that_can_not_be_used_is_said(workspace: Workspace) -> None:
+    client = signed_in(make_member(workspace, Role.EDITOR))
+    for body, said in (
+        ({}, "Choose a file"),
+        ({"file": SimpleUploadedFile("a.csv", b"name\nAna\n")}, "name one value or email"),
+    ):
+        answer = client.post(FILES, {**body, "reason": "kept as typed"})
+        assert said in answer.content.decode() and "kept as typed" in answer.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_suppressions_are_exported_filtered(workspace: Workspace, other_workspace: Workspace) -> None:
+    make_suppression(workspace, "a@example.test")
+    make_suppression(workspace, "+491701234567", "sms")
+    make_suppression(other_workspace, "theirs@example.test")
+    client = signed_in(make_member(workspace, Role.VIEWER))
+    text = streamed(client, f"{FILES}export/?type=email&reason=manual")
+    assert [line.split(",")[1] for line in text.splitlines()] == ["value", "a@example.test"]
+    assert client.get(f"{FILES}export/?workspace={other_workspace.pk}").status_code == 404
+
+
+def test_a_viewer_imports_nothing(workspace: Workspace) -> None:
+    client = signed_in(make_member(workspace, Role.VIEWER))
+    assert "Download" in client.get(FILES).content.decode() and "multipart" not in client.get(FILES).content.decode()
+    file = SimpleUploadedFile("a.csv", b"email\na@example.test\n")
+    assert client.post(FILES, {"file": file}).status_code == 403
