@@ -278,6 +278,7 @@ CELERY_BEAT_SCHEDULE = {
     "uploads": {"task": "audiences.sweep_uploads", "schedule": 5.0, "options": {"expires": 10}},
     "partitions": {"task": "executions.make_partitions", "schedule": 3600.0, "options": {"expires": 600}},
     "retention": {"task": "executions.tend_uploads", "schedule": 3600.0, "options": {"expires": 600}},
+    "erased": {"task": "executions.scrub_erased", "schedule": 600.0, "options": {"expires": 300}},
     "events": {"task": "audiences.tend_events", "schedule": 3600.0, "options": {"expires": 600}},
     "tidy": {"task": "common.tidy", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -16,6 +16,7 @@ from executions.enqueue import (
     promoting_hint,
 )
 from executions.retention import uploads
+from executions.rights.erasing import scrub_what_came_late
 from executions.scheduling.runs import make_due_runs
 from executions.triggering import promoting, waiting
 
@@ -53,6 +54,11 @@ def sweep() -> None:
 def make_runs() -> None:
     for execution in make_due_runs():
         enqueue_next(execution.pk, execution.state)
+
+
+@shared_task(name="executions.scrub_erased")
+def scrub_erased() -> None:
+    scrub_what_came_late()
 
 
 @shared_task(name="executions.make_partitions")
