@@ -1,5 +1,4 @@
 from audiences.contacts_api import ContactViewSet
-from audiences.events.api import EventViewSet
 from audiences.events.sdk.views import project_settings, routes
 from audiences.lists_api import ListViewSet
 from audiences.segments.urls import urlpatterns as segments
@@ -21,7 +20,6 @@ urlpatterns = [
         ContactViewSet.as_view({"get": "consents"}),
         name="api_contact_consents",
     ),
-    *either("api/v1/events", EventViewSet.as_view({"get": "list", "post": "create"}), name="api_events"),
     *either("api/v1/lists", ListViewSet.as_view({"get": "list", "post": "create"}), name="api_lists"),
     *either(
         "api/v1/lists/<id:list_id>",

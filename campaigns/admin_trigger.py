@@ -151,7 +151,7 @@ TRIGGER_ROWS = (
 def source_choices(workspace_ids: Iterable[int], chosen: Iterable[str]) -> list[tuple[str, Any]]:
     """The newest of each kind, in groups; what is chosen already is offered whatever its age."""
     owned = {"workspace_id__in": list(workspace_ids)}
-    groups = {
+    groups: dict[str, tuple[str, Any]] = {
         "list": ("Lists", List.objects.filter(**owned, archived_at__isnull=True)),
         "segment": ("Segments", Segment.objects.filter(**owned)),
         "upload": ("Uploads", Upload.objects.filter(**owned, state=UploadState.FINISHED)),

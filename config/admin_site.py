@@ -23,8 +23,14 @@ class VolleyAdminSite(AdminSite):
         from audiences.events.admin_page import event_urls
         from executions.admin_pages.activation import activation_urls
         from executions.admin_pages.launch import launch_urls
+        from executions.admin_pages.triggered import triggered_in_words
 
-        return [*launch_urls(self), *activation_urls(self), *event_urls(self), *super().get_urls()]
+        return [
+            *launch_urls(self),
+            *activation_urls(self),
+            *event_urls(self, triggered=triggered_in_words),
+            *super().get_urls(),
+        ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from executions.admin_pages.banner import silent_parts

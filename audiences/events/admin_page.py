@@ -1,7 +1,7 @@
 """The events page: the last ones of a workspace, as they arrive, each with all that was sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -23,16 +23,25 @@ PER_PAGE = 50
 _LARGEST_ID = 2**63 - 1
 
 
-def event_urls(site: Any) -> list[URLPattern]:
-    view = site.admin_view
+# What events of a workspace triggered, by event id, as the page shows it: known to the apps above.
+Triggered = Callable[[int, Sequence[Event]], Mapping[int, Any]]
+
+
+def event_urls(site: Any, *, triggered: Triggered) -> list[URLPattern]:
+    views = (("", events_view, "changelist"), ("rows/", rows_view, "rows"))
     return [
-        path("audiences/event/", view(events_view), name="audiences_event_changelist"),
-        path("audiences/event/rows/", view(rows_view), name="audiences_event_rows"),
+        path(
+            f"audiences/event/{suffix}",
+            site.admin_view(view),
+            {"triggered": triggered},
+            name=f"audiences_event_{name}",
+        )
+        for suffix, view, name in views
     ]
 
 
 @require_GET
-def events_view(request: HttpRequest) -> HttpResponse:
+def events_view(request: HttpRequest, triggered: Triggered) -> HttpResponse:
     workspaces = list(workspaces_of(request))
     workspace = _chosen(request, workspaces)
     filters = _filters(request)
@@ -47,7 +56,7 @@ def events_view(request: HttpRequest) -> HttpResponse:
         "workspaces": workspaces if len(workspaces) > 1 else [],
         "workspace": workspace,
         "filters": filters,
-        "rows": _shown(page.rows),
+        "rows": _shown(workspace, page.rows, triggered),
         "live": not page.before,
         "rows_query": urlencode(kept),
         "newest_url": f"?{urlencode(kept)}" if page.before else None,
@@ -57,11 +66,11 @@ def events_view(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def rows_view(request: HttpRequest) -> HttpResponse:
+def rows_view(request: HttpRequest, triggered: Triggered) -> HttpResponse:
     """What the page asks for again and again: the newest rows under its filters."""
     workspace = _chosen(request, list(workspaces_of(request)))
     page = _read(workspace, _filters(request), None)
-    answer = TemplateResponse(request, "volley/event_rows.html", {"rows": _shown(page.rows)})
+    answer = TemplateResponse(request, "volley/event_rows.html", {"rows": _shown(workspace, page.rows, triggered)})
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -96,13 +105,15 @@ def _found(workspace: Workspace, filters: Mapping[str, str]) -> Any:
     return found
 
 
-def _shown(events: Any) -> list[dict[str, Any]]:
+def _shown(workspace: Workspace | None, events: Sequence[Event], triggered: Triggered) -> list[dict[str, Any]]:
+    found = triggered(workspace.pk, events) if workspace else {}
     return [
         {
             **row,
             "person": row["external_id"] or (f"contact {row['contact_id']}" if row["contact_id"] else ""),
             "source_words": EventSource(row["source"]).label,
             "glance": json.dumps(row["properties"], ensure_ascii=False) if row["properties"] else "",
+            "triggered": found.get(row["event_id"], ()),
             "whole": json.dumps(json.loads(dump(row)), ensure_ascii=False, indent=2),
         }
         for row in events_on_wire(list(events))

@@ -1,5 +1,6 @@
 """`/api/v1/events`: what servers report, and what has arrived."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -8,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from audiences.events import examples
+from audiences.events.models import Event
 from audiences.events.selectors import NEWEST_FIRST, events_of, events_on_wire
 from audiences.events.serializers import (
     EVENTS_OR_ONE,
@@ -41,10 +43,15 @@ class EventViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         filters = read_query(EventQuery, request.query_params)
-        found = events_of(workspace_id=workspace_of(request).pk, **filters)
+        workspace_id = workspace_of(request).pk
+        found = events_of(workspace_id=workspace_id, **filters)
         page = read_rows(found, read_page(request.query_params), order=NEWEST_FIRST)
-        shown = {one["event_id"]: one for one in events_on_wire(page.rows)}
+        shown = {one["event_id"]: one for one in self.on_wire(workspace_id, page.rows)}
         return Response(present(request, page, lambda event: shown[event.id], key=lambda event: (event.id,)))
+
+    def on_wire(self, workspace_id: int, events: Sequence[Event]) -> Sequence[dict[str, Any]]:
+        """What the apps above know of the events is added by them; see `executions.api.events`."""
+        return events_on_wire(events)
 
     @extend_schema(
         summary="Send one event, or many",

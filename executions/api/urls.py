@@ -4,6 +4,7 @@ from common.routing import either
 from executions.api.activation import ActivateView, ActivationView, DeactivateView
 from executions.api.caps import FrequencyCapViewSet
 from executions.api.compatible import CompatibleExecuteView, CreateView
+from executions.api.events import TriggeringEventViewSet
 from executions.api.executions import ExecutionViewSet
 from executions.api.launch import ExecuteView, TestSendView
 from executions.api.quiet_hours import QuietHoursViewSet
@@ -29,6 +30,7 @@ urlpatterns = [
     *either("api/v1/campaigns/<id:campaign_id>/deactivate", DeactivateView.as_view(), name="api_campaign_deactivate"),
     *either("api/v1/campaigns/<id:campaign_id>/activation", ActivationView.as_view(), name="api_campaign_activation"),
     *either("api/v1/campaigns/<id:campaign_id>/test", TestSendView.as_view(), name="api_campaign_test"),
+    *either("api/v1/events", TriggeringEventViewSet.as_view({"get": "list", "post": "create"}), name="api_events"),
     *either("api/v1/executions", ExecutionViewSet.as_view({"get": "list"}), name="api_executions"),
     *either("api/v1/executions/<id:execution_id>", ExecutionViewSet.as_view({"get": "retrieve"}), name="api_execution"),
     *either(

@@ -24,9 +24,9 @@ def with_rules(workspace_id: int, audience: AudienceDefinition, *, awaits_event:
     if not named:
         return audience
     rules = rules_for_launch(workspace_id=workspace_id, segment_ids=[source.id for source in named])
-    for source in segments_in(audience.stored):
-        if isinstance(source, dict) and source.get("id") in rules:
-            source["rule"] = rules[source["id"]]
+    for stored in segments_in(audience.stored):
+        if isinstance(stored, dict) and stored.get("id") in rules:
+            stored["rule"] = rules[stored["id"]]
     errors = [not_found(source) for source in named if source.id not in rules]
     for source in named:
         properties = event_properties(rules[source.id]) if source.id in rules else {}

@@ -45,7 +45,7 @@ def forget_passed_over() -> int:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_FORGET, [KEPT_DAYS, SLICE])
-            gone = cursor.rowcount
+            gone = int(cursor.rowcount)
         forgotten += gone
         if gone < SLICE:
             return forgotten

@@ -9,11 +9,19 @@ const HIDDEN_EVERY = 30000;
 const WORDS = status.textContent;
 let failures = 0;
 
+// A row that is there stays, but for what the event triggered, which goes on after it arrived.
+function renewed(old, row) {
+  if (!old) return row;
+  const [before, now] = [old, row].map((one) => one.querySelector("[data-triggered]"));
+  if (before.innerHTML !== now.innerHTML) before.replaceWith(now);
+  return old;
+}
+
 function draw(text) {
   const made = document.createElement("template");
   made.innerHTML = `<table><tbody>${text}</tbody></table>`;
   const here = new Map([...body.rows].map((row) => [row.dataset.id, row]));
-  const rows = [...made.content.querySelectorAll("tr")].map((row) => here.get(row.dataset.id) || row);
+  const rows = [...made.content.querySelectorAll("tr")].map((row) => renewed(here.get(row.dataset.id), row));
   const same = rows.length === body.rows.length && rows.every((row, place) => row === body.rows[place]);
   if (!same) body.replaceChildren(...rows);
   nothing.hidden = rows.length > 0;

@@ -63,6 +63,7 @@ def test_one_event_is_kept_as_it_was_sent(api: Api, workspace: Workspace) -> Non
         "message_id": "m-1",
         "properties": {"total": 49.9, "items": [{"sku": "Ä-1"}]},
         "context": None,
+        "triggered": [],
     }
 
 
