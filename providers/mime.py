@@ -81,7 +81,9 @@ class Email(NamedTuple):
         if self.html is None or self.text is None:
             encoding, header, body = self._single_part(eight_bit=eight_bit)
             octets = b"".join((self.head, header, body, b"\r\n"))
-            return Wire(octets, encoding != b"8bit" and self.head.isascii(), self.even and encoding in _AS_IT_IS)
+            return tuple.__new__(
+                Wire, (octets, encoding != b"8bit" and self.head.isascii(), self.even and encoding in _AS_IT_IS)
+            )
         (_, *text), (_, *html) = (
             _part("text", self.text, eight_bit=eight_bit),
             _part("html", self.html, eight_bit=eight_bit),
@@ -197,16 +199,19 @@ class EmailSkeleton:
             b">\r\n" if unsubscribe_url is None else b">\r\nList-Unsubscribe: <",
             b"" if unsubscribe_url is None else _url(unsubscribe_url) + _ONE_CLICK,
         )
-        return Email(
-            self._sender,
-            address,
-            subject,
-            html if html is None or even or (crlf_only and b"\0" not in html) else crlf(html),
-            text if text is None or even or (crlf_only and b"\0" not in text) else crlf(text),
-            b"".join(head),
-            self._boundary,
-            path,
-            even,
+        return tuple.__new__(
+            Email,
+            (
+                self._sender,
+                address,
+                subject,
+                html if html is None or even or (crlf_only and b"\0" not in html) else crlf(html),
+                text if text is None or even or (crlf_only and b"\0" not in text) else crlf(text),
+                b"".join(head),
+                self._boundary,
+                path,
+                even,
+            ),
         )
 
 

@@ -28,9 +28,12 @@ logger = logging.getLogger(__name__)
 _RING = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-if #due > 0 then redis.call('ZREM', KEYS[1], unpack(due)) end
-return due
+local found = {}
+for i, alarms in ipairs(KEYS) do
+    found[i] = redis.call('ZRANGEBYSCORE', alarms, '-inf', now, 'LIMIT', 0, ARGV[1])
+    if #found[i] > 0 then redis.call('ZREM', alarms, unpack(found[i])) end
+end
+return found
 """
 
 
@@ -63,8 +66,8 @@ def _watch(bells: Mapping[str, Callable[[int], None]], stopped: threading.Event)
     while not stopped.wait(pause):
         pause = LOOK_SECONDS
         try:
-            for alarms, ring in bells.items():
-                for whose in take([alarms], [RUNG_AT_ONCE]):
+            for ring, due in zip(bells.values(), take(list(bells), [RUNG_AT_ONCE]), strict=True):
+                for whose in due:
                     with _ringing:
                         ring(int(whose))
         except (redis.RedisError, OSError) as error:

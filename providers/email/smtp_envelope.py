@@ -56,7 +56,7 @@ def envelope(message: Message, server: Extensions, *, stuffed: bool) -> Envelope
     mail = _plain_mail(email.sender) if plain else _mail(sender, _parameters(email, sender, recipient, server))
     if stuffed and not dotless and b"\r\n." in payload:
         payload = payload.replace(b"\r\n.", b"\r\n..")
-    return Envelope(mail, b"RCPT TO:<%b>\r\n" % recipient.spec, payload)
+    return tuple.__new__(Envelope, (mail, b"RCPT TO:<%b>\r\n" % recipient.spec, payload))
 
 
 @lru_cache(maxsize=256)
