@@ -18,8 +18,10 @@ from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Address, Contact, Event, EventSource, List, ListMembership, Segment, Suppression, Upload
 from campaigns.models import Campaign, Tag
 from common.authorship import SYSTEM, Actor, authored_by
-from executions.models import Batch, BatchRecipients, Execution, FrequencyCap, QuietHours, Schedule
+from executions.models import Batch, BatchRecipients, Execution, FrequencyCap, QuietHours, Schedule, TriggerActivation
 from executions.states import BatchState, State
+from executions.triggering.request import ActivationRequest
+from executions.triggering.services import activate_trigger
 from providers.models import Kind, Provider, Sender
 from templates_registry.models import Template, TemplateVersion
 from workspaces.keys import NewKey, create_api_key
@@ -145,6 +147,12 @@ def make_trigger(campaign: Campaign, **fields: Any) -> EventTrigger:
     """Not active, unless `activation_id` says so."""
     values = {"event_name": f"event {number()}", **fields}
     return EventTrigger.objects.create(workspace=campaign.workspace, campaign_id=campaign.pk, **values)
+
+
+def make_activation(campaign: Campaign, **fields: Any) -> TriggerActivation:
+    """Gives the campaign a trigger, and activates it."""
+    make_trigger(campaign, **fields)
+    return activate_trigger(campaign=campaign, request=ActivationRequest(), actor=SYSTEM).activation
 
 
 def make_contact(workspace: Workspace, *, email: str | None = "", app: App | None = None, **fields: Any) -> Contact:

@@ -7,6 +7,7 @@ from django.db.models import Model
 from common.authorship import SYSTEM
 from providers.models import SandboxMessage
 from tests.factories import (
+    make_activation,
     make_app,
     make_campaign,
     make_cap,
@@ -36,6 +37,7 @@ def make_one_of_everything(workspace: Workspace, mark: str) -> dict[str, Any]:
     user = make_member(workspace, Role.ADMIN, username=f"{mark}-user")
     contact = make_contact(workspace, external_id=f"{mark}-contact", email=f"{mark.lower()}@example.test")
     campaign = make_campaign(workspace, name=f"{mark} campaign", template=make_template(workspace, name=f"{mark} mail"))
+    make_activation(campaign)
     execution = make_execution(campaign)
     message = SandboxMessage.objects.create(
         workspace_id=workspace.pk,

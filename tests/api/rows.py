@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.factories import (
+    make_activation,
     make_campaign,
     make_cap,
     make_contact,
@@ -15,7 +16,9 @@ from tests.factories import (
     make_segment,
     make_suppression,
     make_template,
+    make_trigger,
     make_upload,
+    number,
 )
 from workspaces.models import Workspace
 
@@ -23,8 +26,10 @@ from workspaces.models import Workspace
 def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
     """Ids by the name of the parameter that they fill; `mark` is in every name, to be looked for in answers."""
     contact = make_contact(workspace, external_id=f"{mark}-contact", email=f"{mark.lower()}@example.test")
+    make_activation(make_campaign(workspace, name=f"{mark} upon"), event_name=f"{mark} happened")
     make_event(contact, name=f"{mark} happened")
     campaign = make_campaign(workspace, name=f"{mark} campaign", template=make_template(workspace, name=f"{mark} mail"))
+    make_trigger(campaign)
     execution = make_execution(campaign)
     return {
         "campaign_id": campaign.pk,
@@ -38,5 +43,5 @@ def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
         "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,
         "schedule_id": make_schedule(campaign).pk,
         "cap_id": make_cap(workspace, tag=mark[:25]).pk,
-        "quiet_id": make_quiet_hours(workspace).pk,
+        "quiet_id": make_quiet_hours(workspace, starts=500 + number() % 900).pk,
     }
