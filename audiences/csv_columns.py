@@ -10,6 +10,7 @@ import orjson
 from audiences.bad_value import BadValue, shown
 from audiences.files.cell_types import Convert
 from audiences.files.errors import UnusableFile
+from audiences.files.moments import with_offset
 from audiences.files.targets import CONSENT, IGNORED, NAMED, PLAIN, TOKEN_TYPES, Target, is_reserved, parse_target
 from audiences.json_text import parse_json
 from common.channels import Type
@@ -228,6 +229,8 @@ def _object(value: str, name: str, key: str) -> dict[str, Any]:
 def _consent(row: dict[str, Any]) -> None:
     """Consent columns are about the email address and the phone numbers, not about devices."""
     consent = {name: row.pop(name) for name in CONSENT if name in row}
+    if "consent_at" in consent:
+        consent["consent_at"] = with_offset(consent["consent_at"])
     for address in row.get("addresses", ()):
         if "app_id" not in address:
             address.update(consent)

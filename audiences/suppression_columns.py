@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from audiences.bad_value import BadValue, shown
 from audiences.csv_columns import CsvRow, as_text
 from audiences.files.errors import UnusableFile
+from audiences.files.moments import with_offset
 from common.channels import Type
 
 TARGETS = ("type", "value", "reason", "source", "created_at")
@@ -83,7 +83,7 @@ class SuppressionColumns:
             message = f"This is {shown(row['reason'])} there, so it is not suppressed."
             raise BadValue("not_suppressed", message, field=self.column_of("reason", ()))
         if "created_at" in row:
-            row["created_at"] = _with_offset(row["created_at"])
+            row["created_at"] = with_offset(row["created_at"])
         return CsvRow(row, ())
 
     def read_values(self, values: Sequence[Any]) -> CsvRow:
@@ -116,14 +116,3 @@ def _address_column(names: Sequence[str], places: Sequence[int], kind: str | Non
 
 def _listed(names: Sequence[str]) -> str:
     return f"Its columns are: {', '.join(shown(name) for name in names[:20])}."
-
-
-def _with_offset(text: str) -> str:
-    """Exports seldom name a zone: without one it is UTC. Digits are seconds since 1970."""
-    try:
-        if text.isascii() and text.isdigit() and len(text) <= 11:
-            return datetime.fromtimestamp(int(text), UTC).isoformat()
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return text
-    return text if moment.tzinfo else moment.replace(tzinfo=UTC).isoformat()

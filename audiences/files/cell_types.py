@@ -78,4 +78,6 @@ def _ordered(found: re.Match[str], order: str) -> str:
 
 
 def to_list(text: str, separator: str = "|") -> list[str]:
-    return [part for part in map(str.strip, text.split(separator)) if part]
+    """Mailchimp puts each tag in quotes of its own."""
+    parts = (part.strip() for part in text.split(separator))
+    return [inner for part in parts if (inner := part[1:-1] if part[:1] == part[-1:] == '"' else part)]
