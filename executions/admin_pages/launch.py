@@ -28,6 +28,7 @@ from executions.launching.request import LaunchRequest
 from executions.launching.test_sends import send_test
 from executions.models import Execution
 from executions.scheduling.creating import create_schedule, judged, recurs
+from executions.scheduling.selectors import schedules_of
 from executions.states import SkipReason
 from executions.timing.models import LocalPast
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
@@ -172,6 +173,7 @@ def _screen(
         "can_launch": may(request, campaign.workspace_id, Role.LAUNCHER),
         "requires_approval": campaign.workspace.requires_approval,
         "personalization": json.dumps(campaign.personalization, ensure_ascii=False),
+        "recurring": schedules_of(workspace_id=campaign.workspace_id, campaign=campaign.pk, state="active")[:5],
         "recent": Execution.objects.filter(campaign=campaign).order_by("-pk")[:5],
     }
     return TemplateResponse(request, "volley/launch.html", context, status=status)

@@ -7,7 +7,16 @@ from typing import Any
 
 from executions.models import Execution, FrequencyCap, Heartbeat
 from providers.models import SandboxMessage
-from tests.factories import make_address, make_app, make_contact, make_contacts, make_list, make_template
+from tests.factories import (
+    make_address,
+    make_app,
+    make_campaign,
+    make_contact,
+    make_contacts,
+    make_list,
+    make_schedule,
+    make_template,
+)
 from tests.running.client import Client
 from tests.running.processes import Stack
 from tests.waiting import wait_until
@@ -51,6 +60,19 @@ def test_an_execution_whose_time_came_while_beat_was_down_starts_when_beat_is_ba
     done = client.wait_for(execution_id)
     assert started(done) - back <= timedelta(seconds=5)
     assert done["counts"]["sent"] == 3
+
+
+def test_a_run_that_is_due_is_made_and_sent(stack: Stack, client: Client, workspace: Workspace) -> None:
+    """And of the ten days before it nothing but a number is left."""
+    make_contacts(workspace, 3)
+    campaign = make_campaign(workspace, template=make_template(workspace))
+    starts = datetime.now(UTC).replace(microsecond=0, tzinfo=None) - timedelta(days=10)
+    schedule = make_schedule(campaign, starts=starts)
+    made = wait_until(lambda: Execution.objects.filter(schedule=schedule).first(), "beat has made the run")
+    assert made is not None
+    assert client.wait_for(made.pk)["counts"]["sent"] == 3
+    schedule.refresh_from_db()
+    assert (schedule.runs, schedule.missed, Execution.objects.filter(schedule=schedule).count()) == (1, 10, 1)
 
 
 def _first_beat(*, since: datetime) -> datetime | None:

@@ -46,6 +46,7 @@ def test_the_launch_screen_makes_one_schedule_of_a_double_click(staff: Staff, wo
     assert schedule.exceptions == [str(IN_A_MONTH), str(IN_A_MONTH + timedelta(days=1))]
     assert schedule.request["cut_off"] == {"after_seconds": 5400}
     assert not Execution.objects.exists()
+    assert "Recurs already" in client.get(f"/admin/campaigns/campaign/{campaign.pk}/launch/").content.decode()
 
 
 def test_each_recipients_local_time_is_chosen_with_what_becomes_of_the_late(staff: Staff, workspace: Workspace) -> None:
