@@ -157,6 +157,14 @@ def same_upload(upload: Upload) -> Upload | None:
     return found.order_by("-pk").first()
 
 
+def started_before(upload: Upload) -> Upload | None:
+    """Another one of the same content that was started, however it was read."""
+    if not upload.sha256:
+        return None
+    alike = Upload.objects.filter(workspace_id=upload.workspace_id, kind=upload.kind, sha256=upload.sha256)
+    return alike.filter(state__in=_BEGUN).exclude(pk=upload.pk).order_by("-pk").first()
+
+
 def store_upload(upload: Upload, received: ReceivedFile, actor: Actor, *, force: bool) -> Upload:
     """Unless the same is there already, which then comes back as `repeated`."""
     with transaction.atomic():

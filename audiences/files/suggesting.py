@@ -131,7 +131,8 @@ def _type(name: str, values: Sequence[str]) -> tuple[str, str]:
     if not values:
         return "", ""
     if name in _LISTS:
-        return "list", max(SEPARATORS, key=lambda one: sum(one in value for value in values))
+        separator = max(SEPARATORS, key=lambda one: sum(one in value for value in values))
+        return "list", "" if separator == SEPARATORS[0] else separator
     if all(value.lower() in _BOOLEANS for value in values):
         return "boolean", ""
     if not _CODES.search(name) and (decimal := _decimal(values)):

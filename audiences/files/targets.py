@@ -108,8 +108,9 @@ def _option(type: str, value: Mapping[str, Any]) -> str:
     if type not in OPTION_NAMES or OPTION_NAMES[type] not in value:
         return ""
     name, option = OPTION_NAMES[type], value[OPTION_NAMES[type]]
-    if type in _OPTIONS and option not in _OPTIONS[type][1]:
-        raise BadValue("unknown_choice", f"{name} is one of {', '.join(_OPTIONS[type][1])}; not {shown(option)}.")
-    if not isinstance(option, str) or not 1 <= len(option) <= 5 or not option.isprintable():
+    if type in _OPTIONS:
+        if option not in _OPTIONS[type][1]:
+            raise BadValue("unknown_choice", f"{name} is one of {', '.join(_OPTIONS[type][1])}; not {shown(option)}.")
+    elif not isinstance(option, str) or not 1 <= len(option) <= 5 or not option.isprintable():
         raise BadValue("wrong_type", f"{name} is a text of 1 to 5 characters; not {shown(option)}.")
-    return option
+    return str(option)

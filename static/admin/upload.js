@@ -7,6 +7,20 @@ let ended = false;
 
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
 
+function duration(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function pace(state) {
+  const parts = [];
+  if (state.state === "importing" || state.state === "waiting") parts.push(`${Math.floor(state.progress * 100)} %`);
+  if (state.rate_per_second) parts.push(`${whole.format(Math.round(state.rate_per_second))} rows a second`);
+  if (state.eta_seconds !== null) parts.push(`${duration(state.eta_seconds)} left`);
+  return parts.join(" · ");
+}
+
 function draw(state) {
   const label = part("state");
   label.textContent = state.state_label;
@@ -15,10 +29,15 @@ function draw(state) {
   part("error").textContent = state.error;
   part("bar").firstElementChild.style.width = `${Math.floor(state.progress * 100)}%`;
   part("bar").setAttribute("aria-valuenow", String(Math.floor(state.progress * 100)));
+  part("pace").textContent = pace(state);
   for (const [name, count] of Object.entries(state.counts)) {
     page.querySelector(`[data-count="${name}"]`).textContent = whole.format(count);
   }
   part("rejected").hidden = !state.has_rejected_file;
+  const some = state.rejected_in_file < state.counts.rejected;
+  part("some").textContent = some ? `The first ${whole.format(state.rejected_in_file)} of them.` : "";
+  part("cancelled").hidden = state.state !== "cancelled";
+  if (part("cancel")) part("cancel").hidden = !state.may_cancel;
   ended = state.ended;
 }
 

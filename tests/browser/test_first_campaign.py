@@ -80,6 +80,8 @@ def _import_the_people(page: Page, folder: Path, picture: Picture) -> None:
     page.get_by_label("List").select_option(label="Spring list")
     picture("upload-add")
     save(page)
+    expect(page.get_by_label("email becomes")).to_have_value("email")
+    page.get_by_role("button", name="Start import").click()
     stay(page.locator("[data-part=state]"))
     expect(page.locator("[data-part=state]")).to_have_text("Finished")
     stayed(page)
