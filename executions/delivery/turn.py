@@ -147,7 +147,9 @@ class BatchWork:
             messages = await self._pace.admit(window)
             sending = asyncio.ensure_future(self._send(messages))
             try:
-                state = await self._turn(want=await self._want(len(messages)))
+                want = await self._want(len(messages))
+                if want or window.fates:
+                    state = await self._turn(want=want)
             except BaseException:
                 await _stop(sending)
                 raise

@@ -4,30 +4,28 @@ One at a time per campaign, under an advisory lock that ends with the transactio
 message is read and written by nobody else, and a worker that dies leaves nothing behind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Max
 from psycopg.sql import SQL, Literal
 
 from common import alarms
-from common.partitions import database_today
 from executions.delivery.leases import LET_GO_IF_SILENT
-from executions.delivery.partitions import ensure_partition
 from executions.models import Became, TriggerActivation
 from executions.states import State
 from executions.triggering.business import launch_upon
 from executions.triggering.claiming import Claimed, claim, next_due, stopped
 from executions.triggering.passing_over import Fates, write_passed_over
-from executions.triggering.standing import OPEN, add, standing_execution
-from executions.triggering.uses import BUSINESS, Decided, decide, read_uses, write_uses
+from executions.triggering.standing import OPEN, add, has_enough, standing_execution
+from executions.triggering.uses import BUSINESS, Decided, Use, decide, read_uses, write_uses
 
 AT_ONCE = 5_000
 # When another is promoting now, who knows whether it has seen what we were called for.
 BUSY_SECONDS = 0.1
+ENOUGH_SECONDS = 0.25
 HOUR = timedelta(hours=1)
 
 
@@ -51,7 +49,9 @@ def promote(activation_id: int) -> Promoted:
     activation = TriggerActivation.objects.filter(pk=activation_id).first()
     if activation is None:
         return NOTHING
-    ensure_partition(database_today())
+    if has_enough(activation):
+        alarms.set_alarm(alarms.TRIGGERS, activation_id, ENOUGH_SECONDS)
+        return NOTHING
     try:
         done = _promote(activation)
     except HourOver:
@@ -59,7 +59,8 @@ def promote(activation_id: int) -> Promoted:
     if done is None:
         alarms.set_alarm(alarms.TRIGGERS, activation_id, BUSY_SECONDS)
         return NOTHING
-    if not done.more and (seconds := next_due(activation_id)) is not None:
+    waits = activation.definition["delay_seconds"] > 0 and not done.more
+    if waits and (seconds := next_due(activation_id)) is not None:
         alarms.set_alarm(alarms.TRIGGERS, activation_id, seconds)
     return done
 
@@ -70,7 +71,6 @@ def _promote(activation: TriggerActivation) -> Promoted | None:
     now = _begin(activation.campaign_id)
     if now is None:
         return None
-    activation.refresh_from_db(fields=["drops_waiting"])
     hits = claim(activation, most=AT_ONCE)
     if not hits:
         return NOTHING
@@ -88,7 +88,7 @@ def _promote(activation: TriggerActivation) -> Promoted | None:
 def _begin(campaign_id: int) -> datetime | None:
     """PostgreSQL's time, once the campaign's promoting is ours."""
     with connection.cursor() as cursor:
-        cursor.execute(LET_GO_IF_SILENT)
+        cursor.execute(f"{LET_GO_IF_SILENT}; SET LOCAL jit = off")
         cursor.execute(
             SQL("SELECT clock_timestamp() WHERE pg_try_advisory_xact_lock(hashtextextended({}, 0))").format(
                 Literal(f"volley.promote:{campaign_id}")
@@ -102,8 +102,8 @@ def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime,
     over = stopped(activation, hits)
     fates.pass_over([hit for hit in hits if hit.event_id in over], Became.STOPPED)
     left = [hit for hit in hits if hit.event_id not in over]
-    hour = _hour(activation, now)
     uses = read_uses(activation.campaign_id, {hit.contact_id or BUSINESS for hit in left})
+    hour = _hour(uses.values(), now)
     decided = decide(left, uses, activation.definition, hour=hour, now=now)
     write_uses(activation.campaign_id, decided.uses)
     for became, those in decided.became.items():
@@ -142,11 +142,10 @@ def _add(activation: TriggerActivation, decided: Decided, hour: datetime, fates:
     return running
 
 
-def _hour(activation: TriggerActivation, now: datetime) -> datetime:
+def _hour(uses: Collection[Use], now: datetime) -> datetime:
     """Its beginning. If the clock was set back we stay in the hour that we were in: who has been counted is counted."""
-    latest = activation.executions.filter(accepts_until__gt=now).aggregate(latest=Max("accepts_until"))["latest"]
     hour = now.replace(minute=0, second=0, microsecond=0)
-    return hour if latest is None else max(hour, latest - HOUR)
+    return max(hour, *(use.hour for use in uses)) if uses else hour
 
 
 def _count(activation_id: int, became: Mapping[str, int]) -> None:

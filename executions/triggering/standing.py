@@ -15,12 +15,15 @@ from psycopg.sql import SQL, Composable, Literal
 from executions.activation_models import FROZEN
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, candidates_sql
+from executions.delivery.partitions import ensure_partition
 from executions.delivery.planning import add_planned_skips, scope_of
 from executions.models import Execution, TriggerActivation
 from executions.states import BatchState, Outcome, State
 from executions.triggering.claiming import Claimed
 
 AUDIENCE = "trigger"
+# Recipients: two batches.
+ENOUGH = 2 * BATCH_SIZE
 OPEN = frozenset({State.RUNNING, State.PAUSED})
 
 
@@ -43,7 +46,26 @@ def _make(activation: TriggerActivation, until: datetime, occurrence: int) -> Ex
     )
     execution.save(force_insert=True)
     execution.refresh_from_db(fields=["launched_on"])
+    ensure_partition(execution.launched_on)
     return execution
+
+
+def has_enough(activation: TriggerActivation) -> bool:
+    """Whether so many wait for a worker that more would only be more executions in line: an activation with a
+    backlog has no more turns than a broadcast."""
+    if activation.drops_waiting:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [activation.pk, BatchState.OPEN.value])
+        return int(cursor.fetchone()[0]) >= ENOUGH
+
+
+_WAITING = """
+    SELECT coalesce(sum(b.size - b.position), 0)
+    FROM executions_execution e JOIN executions_batch b ON b.execution_id = e.id
+    WHERE e.activation_id = %s AND e.accepts_until IS NOT NULL AND e.state = 'running'
+        AND b.state = %s AND b.lease_token IS NULL AND b.not_before <= clock_timestamp()
+"""
 
 
 def frozen(activation: TriggerActivation) -> dict[str, Any]:
@@ -57,7 +79,6 @@ def add(execution: Execution, hits: Sequence[Claimed]) -> Collection[int]:
     """Each contact once at most: the ledger holds it once. Answers the contacts that are there still."""
     scope = scope_of(execution)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")
         cursor.execute(_adding(scope, execution, hits))
         contacts, recipients, skips = cursor.fetchone()
         cursor.execute("UPDATE executions_execution SET size = size + %s WHERE id = %s", [recipients, execution.pk])
