@@ -3,8 +3,6 @@
 import argparse
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,11 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from config.embedded import keeper
+from benchmarks.kept import is_kept, keep
 from tests.chaos.services import own_servers
 
-KEPT = "VOLLEY_CHAOS_KEPT"
-GRACE_SECONDS = 30
 # A retry that waits for an hour in production waits for a second here.
 RETRY_DELAYS = ",".join(["1"] * 8)
 
@@ -31,28 +27,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def keep() -> int:
-    """Runs this command again below a keeper, which ends whatever is left, even if we are killed."""
-    listening, speaking = os.pipe()
-    command = [sys.executable, "-I", "-S", keeper.__file__, str(int(signal.SIGTERM)), str(GRACE_SECONDS), "-"]
-    process = subprocess.Popen(
-        [*command, sys.executable, "-m", "tests.chaos", *sys.argv[1:]],
-        stdin=listening,
-        start_new_session=True,
-        env={**os.environ, KEPT: "1"},
-    )
-    os.close(listening)
-    signal.signal(signal.SIGTERM, lambda *_: os.close(speaking))
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        os.close(speaking)
-        return process.wait()
-
-
 def main() -> int:
     chosen = arguments()
-    signal.signal(signal.SIGTERM, _end)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "VOLLEY_ENV": "development",
@@ -85,9 +61,5 @@ def _set_up() -> ModuleType:
     return run
 
 
-def _end(*_: object) -> None:
-    raise SystemExit(143)
-
-
 if __name__ == "__main__":
-    sys.exit(main() if KEPT in os.environ or "--list" in sys.argv else keep())
+    sys.exit(main() if "--list" in sys.argv or is_kept() else keep("tests.chaos"))
