@@ -21,6 +21,7 @@ class Launch:
         self.template_version = Version(content, levels.get("defaults", {}))
         self.campaign_personalization = levels.get("campaign", {})
         self.personalization = levels.get("execution", {})
+        self.event = levels.get("event")
 
 
 def compiled(type: str, content: dict[str, str], **levels: Any) -> Content:
@@ -79,3 +80,15 @@ def test_content_that_is_no_liquid_is_a_render_error() -> None:
         compiled("sms", {"text": "{% if %}"})
     with pytest.raises(RenderError, match="not JSON"):
         compiled("push", {"title": "t", "body": "b", "data": "{{"})
+
+
+def test_a_business_event_is_the_same_for_everybody() -> None:
+    event = {"name": "price dropped", "at": "2026-11-23T10:00:00Z", "properties": {"sku": "A1", "name": "Shoe"}}
+    texts = {"subject": "{{ event.sku }} {{ event.name }} {{ event.properties.name }}", "html": "{{ event.at }}"}
+    body = compiled("email", texts, event=event).render_email({"event": "an attribute"}, {"event": "not this"})
+    assert (body.subject, body.html) == ("A1 price dropped Shoe", b"2026-11-23T10:00:00Z")
+
+
+def test_without_an_event_what_names_it_is_missing() -> None:
+    with pytest.raises(MissingVariable, match=r"event\.sku"):
+        compiled("email", {"subject": "{{ event.sku }}", "html": "h"}).render_email({})
