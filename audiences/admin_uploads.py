@@ -27,7 +27,7 @@ from workspaces.scoped_admin import ServiceModelAdmin
 
 _ENDED = (UploadState.FINISHED, UploadState.FAILED, UploadState.CANCELLED)
 _FIELD_OF = {"list_id": "list", "format": "file"}
-_COUNTS = ("rows_read", "created", "updated", "unchanged", "rejected")
+_COUNTS = ("rows_read", "created", "updated", "unchanged", "duplicates", "rejected")
 
 
 class UploadForm(ScopedModelForm):

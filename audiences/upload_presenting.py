@@ -41,7 +41,7 @@ def upload_on_wire(upload: Upload) -> dict[str, Any]:
         "personalized": upload.personalized,
         "rejected_count": upload.rejected,
         "rejected_in_file": upload.rejected_kept,
-        "rejected_url": f"{url}/rejected" if upload.rejected else None,
+        "rejected_url": f"{url}/rejected" if upload.rejected_file else None,
         "actions": actions_of(upload),
         "created_by": upload.created_by,
         "created_at": upload.created_at,

@@ -85,7 +85,8 @@ def choices_for(campaign: Campaign) -> list[Choice]:
     """The newest lists and segments, and the newest uploads that are ready."""
     lists = List.objects.filter(workspace_id=campaign.workspace_id, archived_at__isnull=True).order_by("-pk")
     segments = Segment.objects.filter(workspace_id=campaign.workspace_id).order_by("-pk").only("name")
-    uploads = Upload.objects.filter(workspace_id=campaign.workspace_id, state=UploadState.FINISHED).order_by("-pk")
+    ready = Upload.objects.filter(workspace_id=campaign.workspace_id, state=UploadState.FINISHED).order_by("-pk")
+    uploads = ready.exclude(keep=False, purging_at__isnull=False)
     return [
         *(Choice(f"list:{row.pk}", row.name, "List") for row in lists[:OFFERED]),
         *(Choice(f"segment:{row.pk}", row.name, "Segment") for row in segments[:OFFERED]),

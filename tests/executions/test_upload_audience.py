@@ -1,9 +1,12 @@
 """An upload as an audience: what it says to each of its people is theirs alone, in this execution."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
+from audiences.imports import import_upload
 from audiences.models import Address, Contact, Upload
 from audiences.upsert import upsert_contacts
 from campaigns.models import Campaign
@@ -14,8 +17,10 @@ from executions.launching.request import LaunchRequest
 from executions.launching.retrying import retry_failed
 from executions.models import Execution, RecipientData
 from providers.models import Provider, SandboxMessage
+from tests.api_client import Api
 from tests.executions.work import counts, deliver
-from tests.factories import make_campaign, make_contact, make_list, make_template, make_upload
+from tests.factories import CONTENT as CONTENTS
+from tests.factories import make_campaign, make_contact, make_list, make_sender, make_template, make_upload
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,3 +103,30 @@ def test_a_retry_of_a_retry_still_says_it(workspace: Workspace, campaign: Campai
         made = retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM)
         execution = deliver(made.execution)
     assert texts(execution) == ["Name0: A1"]
+
+
+GUIDE = b"""email,first_name,personalization.coupon
+ana@example.test,Ana,A1
+ben@example.test,Ben,B2
+ana@example.test,Ana,C3
+"""
+
+
+def test_the_guides_file_is_sent_as_the_guide_says(workspace: Workspace, settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    content = {**CONTENTS["email"], "subject": "{{ first_name }}: {{ coupon }}"}
+    campaign = make_campaign(workspace, template=make_template(workspace, content=content))
+    make_sender(workspace, is_default=True)
+    api = Api.of(workspace)
+    upload = api.request("POST", "/api/v1/uploads?keep=false", GUIDE, content_type="text/csv").json()
+    while import_upload(upload_id=upload["upload_id"]):
+        pass
+    found = api.get(f"/api/v1/uploads/{upload['upload_id']}").json()
+    counted = {name: found[name] for name in ("state", "created", "duplicates", "personalized", "purged_at")}
+    assert counted == {"state": "finished", "created": 2, "duplicates": 1, "personalized": True, "purged_at": None}
+    launched = {"audience": {"type": "upload", "id": upload["upload_id"]}}
+    made = api.post(f"/api/v1/campaigns/{campaign.pk}/execute", launched).json()
+    deliver(Execution.objects.get(pk=made["execution_id"]))
+    messages = SandboxMessage.objects.filter(execution_id=made["execution_id"])
+    assert sorted(message.content["subject"] for message in messages) == ["Ana: C3", "Ben: B2"]
+    assert Contact.objects.filter(temporary=True).count() == 2
