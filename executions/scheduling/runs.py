@@ -81,7 +81,7 @@ class _Due:
 
 
 def _launch(schedule: Schedule, run: Run) -> Execution:
-    """A launch by whoever made the schedule."""
+    """In the name of whoever made the schedule; but in the audit trail nobody clicked."""
     author = Actor(schedule.created_by_kind, schedule.created_by_id, schedule.created_by_name)  # type: ignore[arg-type]
     with transaction.atomic():
         execution = freeze(
@@ -90,7 +90,7 @@ def _launch(schedule: Schedule, run: Run) -> Execution:
             actor=author,
             run_of=RunOf(schedule.pk, run.wall),
         ).execution
-        record_launch(execution, author)
+        record_launch(execution, SYSTEM)
     return execution
 
 

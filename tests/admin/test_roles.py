@@ -35,6 +35,7 @@ PAGES: dict[str, tuple[Role, Role | None, Role | None]] = {
     "executions.execution": (Role.VIEWER, None, None),
     "executions.frequencycap": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
     "executions.quiethours": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
+    "executions.schedule": (Role.VIEWER, None, None),
     "providers.provider": (Role.VIEWER, Role.ADMIN, Role.ADMIN),
     "providers.sandboxmessage": (Role.VIEWER, None, None),
     "providers.sender": (Role.VIEWER, Role.EDITOR, Role.EDITOR),
