@@ -1,5 +1,8 @@
 """Events become recipients of the hour's standing execution, which is an execution like any other."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 from django.db import transaction
 
@@ -18,7 +21,7 @@ from providers.models import Provider, SandboxMessage
 from tests.executions.rows import ledger
 from tests.executions.triggering.events import activate, activated, happened, make_triggered, work
 from tests.executions.work import counts, deliver, drain_all
-from tests.factories import make_cap, make_contact, make_contacts, make_suppression
+from tests.factories import make_cap, make_contact, make_contacts, make_quiet_hours, make_suppression
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,6 +99,24 @@ def test_a_cap_holds_for_events_too(workspace: Workspace) -> None:
     happened(contact, properties={"sku": "B2"})
     first, second = work(activation)
     assert (counts(first), counts(second)) == ({"sent": 1}, {"skipped": 1})
+
+
+def quiet_now(workspace: Workspace, **fields: Any) -> None:
+    """From an hour ago to an hour from now, in UTC."""
+    now = datetime.now(UTC)
+    minute = now.hour * 60 + now.minute
+    make_quiet_hours(workspace, starts=(minute - 60) % 1440, ends=(minute + 60) % 1440, **fields)
+
+
+def test_quiet_hours_hold_what_events_trigger_unless_it_is_transactional(workspace: Workspace) -> None:
+    quiet_now(workspace)
+    held = activated(workspace)
+    urgent = activated(workspace, campaign={"purpose": "transactional"})
+    happened(make_contact(workspace), properties={"sku": "A1"})
+    [waiting_one] = work(held)
+    [sent] = work(urgent)
+    assert (waiting_one.size, counts(waiting_one), counts(sent)) == (1, {}, {"sent": 1})
+    assert waiting_one.batches.filter(reason="quiet_hours", size=1).exists()
 
 
 def test_consent_withdrawn_after_the_event_is_respected(workspace: Workspace) -> None:
