@@ -104,18 +104,15 @@ def page_sql(
 def _timing(scope: Scope, page: Page, starts: Starts | None) -> dict[str, Composable]:
     if starts is None:
         plain = dict.fromkeys(("timed", "columns", "group"), timed.NOTHING)
-        return {**plain, "classified": SQL("classified"), "due": _NOW, "wait": Literal(READY)}
+        return {**plain, "classified": SQL("classified"), "due": SQL("clock_timestamp()"), "wait": Literal(READY)}
     return {
         "timed": timed.timed_sql(starts, workspace_id=scope.workspace_id, bounds=(page.after, page.last)),
         "columns": timed.COLUMNS,
         "group": timed.GROUP,
         "classified": SQL("timed"),
-        "due": SQL("coalesce(due, {})").format(_NOW),
-        "wait": SQL("wait"),
+        "due": timed.DUE,
+        "wait": timed.WAIT,
     }
-
-
-_NOW = SQL("clock_timestamp()")
 
 
 def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool) -> Composable:

@@ -4,53 +4,50 @@ from psycopg.sql import SQL, Composable, Literal
 
 from executions.delivery.clocks import Starts
 from executions.states import SkipReason
-from executions.timing.local_time import Start
 
-# What recipients are grouped by, so that a batch has one time and one reason to wait.
-COLUMNS = SQL("due, wait, ")
-GROUP = SQL(" GROUP BY due, wait")
+# What recipients are grouped by: the place of their time and reason to wait among all of them, as that sorts fast.
+COLUMNS = SQL("slot, ")
+GROUP = SQL(" GROUP BY slot")
+DUE = SQL("coalesce((SELECT s.due FROM slots s WHERE s.slot = batches.slot), clock_timestamp())")
+WAIT = SQL("(SELECT s.wait FROM slots s WHERE s.slot = batches.slot)")
 NOTHING = SQL("")
 
 
 def timed_sql(starts: Starts, *, workspace_id: int, bounds: tuple[int, int]) -> Composable:
-    """CTEs, the last `timed`: contact_id, address_id, reason, due, wait. Reads the contacts within `bounds`.
+    """CTEs, the last `timed`: contact_id, address_id, reason, slot. Reads the contacts within `bounds`.
 
-    Only zones that differ from what holds for all others are listed. A contact that is gone has no clock: its reason
-    says so.
+    Only zones that differ from what holds for all others are listed; slot 0 is that of the others. A contact that is
+    gone has no clock: its reason says so.
     """
     listed = {name: start for name, start in starts.zones.items() if start != starts.other}
-    after, last = map(Literal, bounds)
+    slots = list(dict.fromkeys([starts.other, *listed.values()]))
+    places = {start: place for place, start in enumerate(slots)}
     return SQL(""",
-        clocks (zone, due, wait, late) AS MATERIALIZED (
-            SELECT * FROM unnest({zones}::text[], {dues}::timestamptz[], {waits}::text[], {lates}::boolean[])
+        clocks (zone, slot, late) AS MATERIALIZED (
+            SELECT * FROM unnest({zones}::text[], {places}::integer[], {lates}::boolean[])
+        ),
+        slots (slot, due, wait) AS MATERIALIZED (
+            SELECT n - 1, due, wait FROM unnest({dues}::timestamptz[], {waits}::text[])
+                WITH ORDINALITY AS u (due, wait, n)
         ),
         timed AS MATERIALIZED (
-            SELECT q.contact_id, q.address_id,
+            SELECT q.contact_id, q.address_id, coalesce(k.slot, 0) AS slot,
                 CASE WHEN q.reason IS NOT NULL THEN q.reason
-                    WHEN CASE WHEN k.zone IS NULL THEN {other_late} ELSE k.late END THEN {cut_off} END AS reason,
-                CASE WHEN k.zone IS NULL THEN {other_due}::timestamptz ELSE k.due END AS due,
-                CASE WHEN k.zone IS NULL THEN {other_wait} ELSE k.wait END AS wait
+                    WHEN coalesce(k.late, {other_late}) THEN {cut_off} END AS reason
             FROM classified q
             LEFT JOIN audiences_contact c ON c.id = q.contact_id AND c.workspace_id = {workspace}
                 AND c.id > {after} AND c.id <= {last}
             LEFT JOIN clocks k ON k.zone = c.timezone
         )
     """).format(
-        **_columns(listed),
+        zones=Literal(list(listed)),
+        places=Literal([places[start] for start in listed.values()]),
+        lates=Literal([start.too_late for start in listed.values()]),
         other_late=Literal(starts.other.too_late),
-        other_due=Literal(starts.other.due),
-        other_wait=Literal(starts.other.wait),
         cut_off=Literal(SkipReason.CUT_OFF.value),
         workspace=Literal(workspace_id),
-        after=after,
-        last=last,
+        after=Literal(bounds[0]),
+        last=Literal(bounds[1]),
+        dues=Literal([start.due for start in slots]),
+        waits=Literal([start.wait for start in slots]),
     )
-
-
-def _columns(listed: dict[str, Start]) -> dict[str, Composable]:
-    return {
-        "zones": Literal(list(listed)),
-        "dues": Literal([start.due for start in listed.values()]),
-        "waits": Literal([start.wait for start in listed.values()]),
-        "lates": Literal([start.too_late for start in listed.values()]),
-    }
