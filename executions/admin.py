@@ -12,6 +12,7 @@ from executions.admin_pages import deliveries, live, quarantine, retry, settle
 from executions.admin_pages.caps import FrequencyCapAdmin
 from executions.admin_pages.quiet_hours import QuietHoursAdmin
 from executions.admin_pages.schedules import ScheduleAdmin
+from executions.admin_pages.triggered import hour_words
 from executions.models import Execution
 from executions.states import State
 from workspaces.admin_scope import get_scoped_object_or_404
@@ -64,7 +65,8 @@ class ExecutionAdmin(ScopedModelAdmin):
     @admin.display(description="Execution")
     def name(self, execution: Execution) -> str:
         url = reverse("admin:executions_execution_live", args=[execution.pk])
-        return format_html('<a class="v-link" href="{}">{}</a>', url, execution)
+        hour = f" triggered, {hour_words(execution)}" if execution.accepts_until else ""
+        return format_html('<a class="v-link" href="{}">{}</a><span class="v-quiet">{}</span>', url, execution, hour)
 
     @admin.display(description="State")
     def shown_state(self, execution: Execution) -> str:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import DomainError
 from executions.admin_pages.audience_words import audience_words
+from executions.admin_pages.triggered import hour_words
 from executions.delivery.domains import domain_of_batch
 from executions.enqueue import enqueue_next
 from executions.launching import control
@@ -49,6 +50,7 @@ def live_view(request: HttpRequest, execution_id: int) -> HttpResponse:
         "execution": execution,
         "state": live_state(execution, can_launch=can_launch),
         "can_launch": can_launch,
+        "hour": hour_words(execution),
         "audience": audience_words(workspace_id=execution.workspace_id, audience=execution.audience),
         "personalization": json.dumps(execution.personalization, ensure_ascii=False),
         "event_properties": json.dumps((execution.event or {}).get("properties"), ensure_ascii=False),

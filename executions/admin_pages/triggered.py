@@ -1,7 +1,7 @@
 """What events triggered, in words and links, for the page of events."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,9 +9,11 @@ from django.urls import reverse
 
 from audiences.events.models import Event
 from audiences.models import Contact
+from executions.models import Execution
 from executions.reading.triggered import WAITING, triggered_by
 from executions.states import FailReason, SkipReason
 
+HOUR = timedelta(hours=1)
 _REASONS = {**dict(SkipReason.choices), **dict(FailReason.choices)}
 # By state: the words, and what colours them.
 _STATES = {
@@ -22,6 +24,14 @@ _STATES = {
     "deleted": ("The contact was deleted", "cancelled"),
     "refused": ("Not launched: it lacks what the audience asks for", "failed"),
 }
+
+
+def hour_words(execution: Execution) -> str:
+    """`15:00–16:00 UTC on 2026-11-23`: whose events an hour's execution takes; empty for any other."""
+    if execution.accepts_until is None:
+        return ""
+    until = execution.accepts_until.astimezone(UTC)
+    return f"{until - HOUR:%H:%M}–{until:%H:%M} UTC on {until - HOUR:%Y-%m-%d}"
 
 
 def triggered_in_words(workspace_id: int, events: Sequence[Event]) -> Mapping[int, Any]:

@@ -115,7 +115,7 @@ function operands(node, kind, changed, redraw) {
   const names = OPERAND_FIELDS[kind];
   if (!builder.refers || !names.length) return operandFields(node, kind, changed);
   const refers = names.some((name) => isReference(node[name]));
-  const source = select("source", "Where the value comes from", [["given", "the value"], ["event", "the event's property"]], refers ? "event" : "given", (word) => {
+  const source = select("source", "Source of the value", [["given", "the value"], ["event", "the event's"]], refers ? "event" : "given", (word) => {
     for (const name of names) node[name] = word === "event" ? { event: "" } : BLANK[kind] ?? null;
     redraw();
   });

@@ -75,7 +75,7 @@ def test_the_builder_works_by_keyboard_alone(admin: Page, workspace: Workspace) 
     keys.press("ArrowDown")  # any of these
     keys.press("Tab")
     keys.type("plan")
-    for _ in range(3):
+    for _ in range(4):
         keys.press("Tab")
     keys.type("pro")
     expect(admin.locator("[data-fits]")).to_have_text("2 contacts")
@@ -85,7 +85,7 @@ def test_the_builder_works_by_keyboard_alone(admin: Page, workspace: Workspace) 
     keys.press("Enter")
     assert admin.evaluate("document.activeElement.dataset.name") == "name"
     keys.type("plan")
-    for _ in range(3):
+    for _ in range(4):
         keys.press("Tab")
     keys.type("basic")
     expect(admin.locator("[data-fits]")).to_have_text("3 contacts")
@@ -106,6 +106,30 @@ def test_what_is_wrong_stands_beside_its_condition(admin: Page, workspace: Works
     write(leaf.get_by_label("To"), "3")
     expect(leaf.locator(".v-errors")).to_contain_text("to: This is less than `from`.")
     picture("segment-errors")
+
+
+def test_a_rule_for_a_business_event_is_built_and_tried(admin: Page, workspace: Workspace, picture: Picture) -> None:
+    make_contacts(workspace, 2, attributes={"watched": ["A-1"]})
+    make_contacts(workspace, 1, attributes={"watched": ["B-2"]})
+    admin.goto("/admin/audiences/segment/add/")
+    write(admin.get_by_label("Name", exact=False).first, "Watchers")
+    leaf = admin.locator(".v-rule-leaf")
+    write(leaf.get_by_role("combobox", name="Attribute", exact=True), "watched")
+    leaf.get_by_label("Type of value").select_option("list")
+    leaf.get_by_label("Source of the value").select_option("event")
+    write(leaf.get_by_label("Property of the business event"), "sku")
+    fits = admin.locator("[data-fits]")
+    expect(fits).to_have_text("Give an example of the event to see who fits then.")
+    write(admin.get_by_label("sku", exact=True), "A-1")
+    expect(fits).to_have_text("2 contacts")
+    write(admin.get_by_label("sku", exact=True), "B-2")
+    expect(fits).to_have_text("1 contact")
+    picture("segment-business-event")
+    save(admin)
+    made = Segment.objects.get(workspace=workspace)
+    assert made.rule["conditions"][0]["value"] == {"event": "sku"}
+    admin.goto(f"/admin/audiences/segment/{made.pk}/change/")
+    expect(leaf.get_by_label("Property of the business event")).to_have_value("sku")
 
 
 def test_json_and_builder_show_the_same_rule(admin: Page, workspace: Workspace, picture: Picture) -> None:
