@@ -28,6 +28,7 @@ SCENARIOS = {
     "latency": "two worker processes against one, receiver with 20 ms latency",
     "fairness": "a small campaign, and one message, beside the large list",
     "ingest": "events by HTTP",
+    "triggers": "messages upon events, at 500 a second and from a backlog",
     "imports": "importing a file of contacts over the API, as many as the large list",
     "peers": "django-post_office, installed into an environment of its own",
 }

@@ -51,16 +51,17 @@ class Bench:
     def deliver(self, size: int, receiver: Process, *, every: float = POLL_SECONDS, purpose: str = "marketing") -> Run:
         """Raises RuntimeError unless everyone was sent to."""
         campaign_id = self.api.create(self.world.template_id, purpose=purpose)
-        before = self._cpu(receiver)
+        before = self.cpu(receiver)
         begun = time.monotonic()
         execution = self.api.wait(self.api.execute(campaign_id, self.world.lists[size]), every=every)
         seconds = time.monotonic() - begun
-        spent = [(after - earlier) / size * 1e6 for after, earlier in zip(self._cpu(receiver), before, strict=True)]
+        spent = [(after - earlier) / size * 1e6 for after, earlier in zip(self.cpu(receiver), before, strict=True)]
         if execution["state"] != "finished" or execution["counts"]["sent"] != size:
             raise RuntimeError(f"Execution {execution['execution_id']}: {execution['state']}, {execution['counts']}")
         return Run(size, seconds, *spent)
 
-    def _cpu(self, receiver: Process) -> tuple[float, float, float, float]:
+    def cpu(self, receiver: Process) -> tuple[float, float, float, float]:
+        """Seconds so far: ours, the web's, PostgreSQL's, the receiver's."""
         database = 0.0 if self.postmaster is None else cpu_seconds(self.postmaster)
         return self.product.own_cpu_seconds, self.product.web.cpu_seconds, database, receiver.cpu_seconds
 

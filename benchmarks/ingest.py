@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,16 +52,10 @@ def measure(table: Table, world: World, folder: Path, *, runs: int) -> None:
     app = App.objects.create(workspace_id=world.workspace_id, app_id="benchmark", name="Benchmark")
     key = create_write_key(app=app, actor=SYSTEM).key
     before = _events(world.workspace_id)
-    port = free_port()
-    web = _web(folder, port)
-    try:
-        web.await_port(port)
-        url = f"http://127.0.0.1:{port}"
+    with web_alone(folder) as (web, url):
         batches = [_run(url, key, web, number) for number in range(runs + 1)][1:]
         api = Api(url, world.key)
         calls = [_call(api, number) for number in range(runs + 1)][1:]
-    finally:
-        web.stop()
     accepted, there = (runs + 1) * (BATCH * BATCHES + CALL), _events(world.workspace_id) - before
     if there != accepted:
         raise RuntimeError(f"{there:,} of {accepted:,} accepted events are there")
@@ -73,6 +68,18 @@ def measure(table: Table, world: World, folder: Path, *, runs: int) -> None:
             median(calls) <= CALL_BAR_SECONDS,
         )
     )
+
+
+@contextmanager
+def web_alone(folder: Path) -> Iterator[tuple[Process, str]]:
+    """Web processes without a worker, and their address."""
+    port = free_port()
+    web = _web(folder, port)
+    try:
+        web.await_port(port)
+        yield web, f"http://127.0.0.1:{port}"
+    finally:
+        web.stop()
 
 
 def _web(folder: Path, port: int) -> Process:

@@ -9,7 +9,7 @@ from statistics import median
 
 from django.db import connection
 
-from benchmarks import bare, fairness, imports, ingest, peers, planning, rendering, segments, yardstick
+from benchmarks import bare, fairness, imports, ingest, peers, planning, rendering, segments, triggers, yardstick
 from benchmarks.delivery import Bench, Run, own, rate, told
 from benchmarks.http_service import nginx, nginx_binary
 from benchmarks.processes import Process, debian_sink, product, sink, smtp_sink
@@ -86,13 +86,15 @@ class Suite:
             self._fairness(world)
         if "ingest" in self._only:
             ingest.measure(self._table, world, self._folder, runs=self._runs)
+        if "triggers" in self._only:
+            self._triggers(world)
         connection.close()
 
     def _sizes(self) -> set[int]:
         sizes = {SMALL, WARM_UP, self._size}
         if "fairness" in self._only:
             sizes.add(fairness.SMALL)
-        if self._only & {"plan", "segment", "memory", "fairness"}:
+        if self._only & {"plan", "segment", "memory", "fairness", "triggers"}:
             sizes.add(self._large)
         if "latency" in self._only:
             sizes.add(LATENCY_SIZE)
@@ -204,6 +206,24 @@ class Suite:
             bench = Bench(world, stack.enter_context(product(self._folder, workers=PROCESSES)), self._postmaster)
             world.aim_at(port)
             fairness.measure(self._table, bench, process, large=self._large, runs=self._runs)
+
+    def _triggers(self, world: World) -> None:
+        with sink(self._folder, "--no-chunking") as (process, port):
+            world.aim_at(port)
+            forget_heartbeats()
+            with product(self._folder, workers=PROCESSES) as running:
+                triggers.measure_latency(self._table, Bench(world, running, self._postmaster), process)
+            tidy()
+            forget_heartbeats()
+            triggers.measure_backlog(
+                self._table,
+                world,
+                self._folder,
+                process,
+                events=self._large,
+                broadcast=self._size,
+                postmaster=self._postmaster,
+            )
 
     def _peer(self) -> None:
         """Interleaving would say nothing: it is more than ten times slower."""

@@ -65,18 +65,24 @@ def make_world(sizes: Sequence[int], *, name: str = "Benchmark") -> World:
     Sender.objects.create(
         workspace=workspace, name="News", address="news@example.test", is_default=True, **authored_by(SYSTEM)
     )
-    template = create_template(
-        workspace_id=workspace.pk,
-        name="Update",
-        type="email",
-        content={"subject": SUBJECT, "html": html()},
-        actor=SYSTEM,
-    )
-    publish(template_id=template.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    template_id = make_template(workspace.pk, SUBJECT, html())
     key = create_api_key(workspace=workspace, name="benchmark", scopes=list(Scope.values), actor=SYSTEM)
     copy_contacts(workspace.pk, max(sizes))
     lists = {size: _list_of(workspace, size) for size in sizes}
-    return World(workspace.pk, provider.pk, template.pk, key.plain, lists)
+    return World(workspace.pk, provider.pk, template_id, key.plain, lists)
+
+
+def make_template(workspace_id: int, subject: str, body: str) -> int:
+    """Published; its id."""
+    template = create_template(
+        workspace_id=workspace_id,
+        name="Update",
+        type="email",
+        content={"subject": subject, "html": body},
+        actor=SYSTEM,
+    )
+    publish(template_id=template.pk, workspace_id=workspace_id, actor=SYSTEM)
+    return template.pk
 
 
 def copy_contacts(workspace_id: int, count: int) -> None:

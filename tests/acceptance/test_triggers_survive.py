@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from audiences.models import Address
@@ -53,7 +54,8 @@ def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
     sender = Sender(client)
     sender.start()
     try:
-        for number, kill in enumerate((partial(_kill_child, stack), stack.worker.kill, stack.web.kill), 1):
+        kills: list[Callable[[], None]] = [partial(_kill_child, stack), stack.worker.kill, stack.web.kill]
+        for number, kill in enumerate(kills, 1):
             wait_until(partial(_has_taken, sender, number * GOAL), f"{number * GOAL} events are taken")
             kill()
             for process in (stack.worker, stack.web):

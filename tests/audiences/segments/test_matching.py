@@ -46,12 +46,18 @@ _OPERANDS: dict[Operand, st.SearchStrategy[dict[str, Any]]] = {
     Operand.SCALAR: st.fixed_dictionaries({"value": texts.filter(bool) | numbers}),
     Operand.SCALARS: st.fixed_dictionaries({"values": st.lists(texts.filter(bool) | numbers, min_size=1, max_size=3)}),
 }
+
+
+def asking(value_type: str, operator: str, kind: Operand) -> st.SearchStrategy[dict[str, Any]]:
+    head = {"name": "p", "value_type": value_type, "operator": operator}
+    return _OPERANDS[kind].map(lambda operand: {**head, **operand})
+
+
 conditions = st.one_of(
     *(
-        operand.map(lambda given, t=value_type, o=operator: {"name": "p", "value_type": t, "operator": o, **given})
+        asking(value_type, operator, kind)
         for value_type, operators in OPERATORS.items()
         for operator, kind in operators.items()
-        for operand in [_OPERANDS[kind]]
     )
 )
 
