@@ -1,5 +1,8 @@
 """`/api/v1/quiet-hours`, and the same in the admin."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +40,13 @@ def test_creates_a_rule_and_says_it_in_words(api: Api) -> None:
         "rule": "hold push 22:00 to 08:00",
     }
     assert AuditEntry.objects.get(object_type="quiet_hours").action == "created"
+
+
+def test_the_call_of_the_guide_answers_what_it_says(api: Api) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "scheduling.md").read_text()
+    [(body, expected)] = re.findall(r"quiet-hours\".*?-d '(\{.*?\})'\n```.*?```json\n(.*?)```", page, re.DOTALL)
+    answer = api.post(URL, json.loads(body)).json()
+    assert {name: answer.get(name) for name in json.loads(expected)} == json.loads(expected)
 
 
 @pytest.mark.parametrize(
