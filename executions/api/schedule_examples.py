@@ -69,4 +69,5 @@ MOVED: dict[str, Any] = {
     "state_reason": {"code": "paused", "message": "Paused by demo.", "at": "2026-11-23T10:00:00Z"},
     "actions": ["resume", "cancel"],
 }
-PAGE: dict[str, Any] = {"results": [SCHEDULE], "next": None, "previous": None}
+_LISTED: dict[str, Any] = {**SCHEDULE, "next_runs": SCHEDULE["next_runs"][:1]}
+PAGE: dict[str, Any] = {"results": [_LISTED], "next": None, "previous": None}

@@ -101,7 +101,7 @@ class ScheduleRead(serializers.Serializer[Any]):
     ends = serializers.CharField(allow_null=True, help_text="No run after it, by the same clocks.")
     exceptions = serializers.ListField(child=serializers.CharField())
     cut_off = serializers.DictField(allow_null=True)
-    next_runs = RunRead(many=True)
+    next_runs = RunRead(many=True, help_text="Up to five; in a list the next alone.")
     runs = serializers.IntegerField(help_text="Executions made.")
     missed = serializers.IntegerField(help_text="Runs that were due while nothing was there to make them.")
     failures = serializers.IntegerField(help_text="Runs refused since the last that was made.")

@@ -48,7 +48,7 @@ class ScheduleViewSet(ViewSet):
         filters = read_query(ScheduleQuery, request.query_params)
         found = schedules_of(workspace_id=workspace_of(request).pk, **filters)
         page = read_rows(found, read_page(request.query_params))
-        return Response(present(request, page, schedule_wire, key=by_id))
+        return Response(present(request, page, lambda one: schedule_wire(one, runs=1), key=by_id))
 
     @extend_schema(
         summary="Read a schedule",

@@ -51,11 +51,12 @@ def request_of(schedule: Schedule, run: Run) -> LaunchRequest:
     return LaunchRequest(**schedule.request, schedule=when)
 
 
-def runs_to_come(schedule: Schedule) -> list[Run]:
-    """The next few; none of a schedule that has ended. Those of one that is paused are what would be."""
+def runs_to_come(schedule: Schedule, *, most: int = SHOWN_RUNS) -> list[Run]:
+    """The next few; none of a schedule that has ended. Those of one that is paused are what would be. The first is
+    stored, the others are computed."""
     if schedule.next_run is None or schedule.state not in _ACTIONS:
         return []
-    return list(islice(due_runs(schedule), SHOWN_RUNS))
+    return list(islice(due_runs(schedule), most))
 
 
 def due_runs(schedule: Schedule) -> Iterator[Run]:

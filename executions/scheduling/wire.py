@@ -3,13 +3,13 @@
 from typing import Any
 
 from executions.models import Schedule
-from executions.scheduling.selectors import actions_of, runs_to_come
+from executions.scheduling.selectors import SHOWN_RUNS, actions_of, runs_to_come
 from executions.timing.wire import runs_shown
 from executions.timing.words import wall_text
 
 
-def schedule_wire(schedule: Schedule) -> dict[str, Any]:
-    """Its campaign is loaded."""
+def schedule_wire(schedule: Schedule, *, runs: int = SHOWN_RUNS) -> dict[str, Any]:
+    """Its campaign is loaded. `runs`: how many of those to come."""
     return {
         "schedule_id": schedule.pk,
         "campaign_id": schedule.campaign_id,
@@ -23,7 +23,7 @@ def schedule_wire(schedule: Schedule) -> dict[str, Any]:
         "ends": wall_text(schedule.ends) if schedule.ends else None,
         "exceptions": schedule.exceptions,
         "cut_off": schedule.request.get("cut_off"),
-        "next_runs": runs_shown(runs_to_come(schedule)),
+        "next_runs": runs_shown(runs_to_come(schedule, most=runs)),
         "runs": schedule.runs,
         "missed": schedule.missed,
         "failures": schedule.failures,

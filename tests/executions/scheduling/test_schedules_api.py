@@ -134,7 +134,8 @@ def test_a_rule_makes_a_schedule_and_no_execution(api: Api, campaign: Campaign) 
     assert not Execution.objects.exists()
     shown = api.get(answer["url"]).json()
     assert shown == {name: answer[name] for name in shown}
-    assert api.get("/api/v1/schedules").json()["results"] == [shown]
+    listed = api.get("/api/v1/schedules").json()["results"]
+    assert listed == [{**shown, "next_runs": shown["next_runs"][:1]}]
     assert api.get(f"/api/v1/schedules?campaign={campaign.pk}&state=paused").json()["results"] == []
 
 

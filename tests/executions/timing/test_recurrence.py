@@ -1,6 +1,6 @@
 """Recurrence rules: what they mean, which are refused, and that no rule costs more than a moment."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any
 
@@ -101,6 +101,13 @@ def test_what_a_rule_means(rule: str, given: dict[str, Any], expected: list[str]
 )  # fmt: skip
 def test_what_is_refused(rule: str, given: dict[str, Any], expected: dict[str, str]) -> None:
     assert refused(rule, **given) == expected
+
+
+def test_exceptions_that_leave_out_a_year_of_quarter_hours_end_a_rule() -> None:
+    """Each question about it would take a second, and nobody means it."""
+    days = [str(THURSDAY.date() + timedelta(days=number)) for number in range(366)]
+    assert refused("FREQ=HOURLY;BYMINUTE=0,15,30,45", exceptions=days) == {"schedule.rrule": "no_runs"}
+    assert refused("FREQ=HOURLY", exceptions=days) == {}
 
 
 def test_a_rule_has_a_greatest_length() -> None:
