@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
@@ -18,3 +18,13 @@ def encrypt(plain: str) -> str:
 def decrypt(token: str) -> str:
     """Raises `cryptography.fernet.InvalidToken` when no configured key made the token."""
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
+
+
+def renewed(token: str) -> str | None:
+    """The same secret, encrypted by the first key; None where it is already. Raises `InvalidToken` as `decrypt`."""
+    first, *_ = settings.ENCRYPTION_KEYS
+    try:
+        Fernet(first).decrypt(token.encode())
+    except InvalidToken:
+        return encrypt(decrypt(token))
+    return None

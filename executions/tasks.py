@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from audiences.rights.hashing import renew_secrets
 from common.alarms import drop_hint
 from executions.delivery import draining, lanes, partitions, planning, sweeping
 from executions.delivery.finishing import finish_if_complete
@@ -58,6 +59,7 @@ def make_runs() -> None:
 
 @shared_task(name="executions.scrub_erased")
 def scrub_erased() -> None:
+    renew_secrets()
     scrub_what_came_late()
 
 
