@@ -1,0 +1,68 @@
+"""An alarm says when events are due, so that no delay waits for a sweep; one message at a time says it to workers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+from common import alarms
+from executions.enqueue import FIRST, enqueue_promoting, promoting_hint
+from providers.models import SandboxMessage
+from tests.executions.triggering.events import activated, happened
+from tests.factories import make_contact, make_workspace
+from tests.workers import CeleryWorker, flush_queue, wait_for
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """Empty."""
+    flush_queue()
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    yield client
+    client.close()
+    flush_queue()
+
+
+def test_the_earliest_alarm_counts(broker: redis.Redis) -> None:
+    for seconds in (60, 5, 30):
+        alarms.set_alarm(alarms.TRIGGERS, 7, seconds)
+    now, _ = broker.time()
+    [(whose, at)] = broker.zrange(alarms.TRIGGERS, 0, -1, withscores=True)
+    assert whose == b"7"
+    assert 0 < at / 1000 - now <= 6
+
+
+def test_an_event_sets_the_alarm_for_its_delay(broker: redis.Redis, workspace: Workspace) -> None:
+    activation = activated(workspace, delay_seconds=3600)
+    happened(make_contact(workspace), properties={"sku": "A1"})
+    now, _ = broker.time()
+    [(whose, at)] = broker.zrange(alarms.TRIGGERS, 0, -1, withscores=True)
+    assert (int(whose), round((at / 1000 - now) / 60)) == (activation.pk, 60)
+
+
+def test_one_message_waits_in_line_until_it_has_arrived(broker: redis.Redis, workspace: Workspace) -> None:
+    activation = activated(workspace, campaign={"purpose": "transactional"})
+    for _ in range(3):
+        enqueue_promoting(activation.pk)
+    assert broker.llen(FIRST) == 1
+    alarms.drop_hint(promoting_hint(activation.pk))
+    enqueue_promoting(activation.pk)
+    assert broker.llen(FIRST) == 2
+
+
+@pytest.mark.acceptance
+def test_a_worker_sends_after_a_delay_without_any_sweep(broker: redis.Redis, tmp_path: Path) -> None:
+    workspace = make_workspace()
+    activated(workspace, delay_seconds=1)
+    worker = CeleryWorker(tmp_path)
+    worker.start(sweeps=False)
+    try:
+        happened(make_contact(workspace), properties={"sku": "A1"})
+        wait_for(lambda: SandboxMessage.objects.filter(workspace_id=workspace.pk).exists(), "the message is sent")
+    finally:
+        worker.stop()
