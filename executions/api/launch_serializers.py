@@ -133,7 +133,7 @@ class DryRunAudience(serializers.Serializer[Any]):
     contacts = serializers.IntegerField()
     size = serializers.IntegerField()
     excluded = serializers.IntegerField()
-    duplicates = serializers.IntegerField()
+    duplicates = serializers.IntegerField(help_text="How often the sources name somebody again.")
     rejected_count = serializers.IntegerField()
     rejected = RejectedRecipient(many=True)
 

@@ -33,6 +33,7 @@ from executions.launching.dry_run_pages import (
 )
 from executions.launching.dry_run_problems import launch_problems
 from executions.launching.dry_run_schedule import Hours, contacts_by_zone, schedule_shown
+from executions.launching.duplicates import duplicates_in
 from executions.launching.launch import Launched, freeze
 from executions.launching.request import LaunchRequest
 from executions.models import Execution
@@ -115,6 +116,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     forecast = _Rehearsal(scope, execution, content, rules, until, hours, clocks).forecast(stop=stop)
     people = _people(scope, forecast, until, stop=stop) if execution.local_time else {"": forecast.contacts}
     excluded = _excluded(scope, forecast, until, stop=stop)
+    duplicates = report.duplicates + _duplicates(scope, forecast, until, stop=stop)
     version = execution.template_version
     return {
         "status": "success",
@@ -128,7 +130,7 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
             "contacts": forecast.contacts,
             "size": forecast.size,
             "excluded": excluded,
-            "duplicates": report.duplicates,
+            "duplicates": duplicates,
             "rejected_count": len(report.rejected),
             "rejected": report.rejected,
         },
@@ -310,6 +312,12 @@ def _excluded(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> i
     except OutOfTime:
         forecast.exact = False
         return max(contacts_expected(scope, everybody, until=until) - forecast.contacts, 0)
+
+
+def _duplicates(scope: Scope, forecast: Forecast, until: int, *, stop: float) -> int:
+    found, exact = duplicates_in(scope, contacts=forecast.contacts, until=until, seconds=_left(stop, LAST_SECONDS))
+    forecast.exact &= exact
+    return found
 
 
 def _sample(content: Content, one: Candidate) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from audiences.models import (
     List,
     ListMembership,
     Suppression,
-    Upload,
     UploadMembership,
 )
 from audiences.presenting import contacts_on_wire, suppression_on_wire
@@ -68,9 +67,12 @@ def _lists(contact: Contact) -> Iterator[Row]:
 
 
 def _uploads(contact: Contact) -> Iterator[Row]:
-    mine = Upload.objects.filter(pk__in=UploadMembership.objects.filter(contact=contact).values("upload_id"))
-    rows = mine.order_by("pk").values_list("pk", "name", "created_at")
-    return ({"upload_id": pk, "name": name, "created_at": at} for pk, name, at in rows)
+    mine = UploadMembership.objects.filter(contact=contact).order_by("upload_id")
+    rows = mine.values_list("upload_id", "upload__name", "upload__created_at", "personalization")
+    return (
+        {"upload_id": pk, "name": name, "created_at": at, "personalization": personalization or {}}
+        for pk, name, at, personalization in rows
+    )
 
 
 def _anonymous(contact: Contact) -> Iterator[Row]:

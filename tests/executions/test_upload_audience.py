@@ -92,6 +92,18 @@ def test_a_dry_run_renders_it(workspace: Workspace, campaign: Campaign) -> None:
     assert (found["would_send"], found["skipped"]) == (1, {"missing_variable": 1})
 
 
+def test_a_dry_run_counts_whom_the_sources_name_more_than_once(workspace: Workspace, campaign: Campaign) -> None:
+    one, other = uploaded(workspace, None, None, None), uploaded(workspace, None, None)
+    Upload.objects.filter(pk=one.pk).update(duplicates=5)
+    left_out = make_list(workspace, [Contact.objects.get(external_id="0")])
+    both = {"type": "any_of", "sources": [{"type": "upload", "id": pk} for pk in (one.pk, other.pk)]}
+    alone = {"type": "upload", "id": one.pk}
+    without = {**both, "exclude": [{"type": "list", "id": left_out.pk}]}
+    found = [dry_run(campaign=campaign, request=LaunchRequest(audience=one)) for one in (alone, both, without)]
+    counted = [(one["audience"]["contacts"], one["audience"]["duplicates"], one["exact"]) for one in found]
+    assert counted == [(3, 5, True), (3, 7, True), (2, 6, True)]
+
+
 def test_a_retry_of_a_retry_still_says_it(workspace: Workspace, campaign: Campaign) -> None:
     upload = uploaded(workspace, {"coupon": "A1"})
     Provider.objects.filter(workspace=workspace).update(config={"rules": {"": "failed"}})
