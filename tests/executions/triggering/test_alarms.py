@@ -9,7 +9,8 @@ import redis
 from django.conf import settings
 
 from common import alarms
-from executions.enqueue import FIRST, enqueue_promoting, promoting_hint
+from executions.delivery.rates import FIRST_QUEUE
+from executions.enqueue import enqueue_promoting, promoting_hint
 from providers.models import SandboxMessage
 from tests.executions.triggering.events import activated, happened
 from tests.factories import make_contact, make_workspace
@@ -50,10 +51,10 @@ def test_one_message_waits_in_line_until_it_has_arrived(broker: Any, workspace: 
     activation = activated(workspace, campaign={"purpose": "transactional"})
     for _ in range(3):
         enqueue_promoting(activation.pk)
-    assert broker.llen(FIRST) == 1
+    assert broker.llen(FIRST_QUEUE) == 1
     alarms.drop_hint(promoting_hint(activation.pk))
     enqueue_promoting(activation.pk)
-    assert broker.llen(FIRST) == 2
+    assert broker.llen(FIRST_QUEUE) == 2
 
 
 @pytest.mark.acceptance
