@@ -6,6 +6,7 @@ from audiences.enqueue import enqueue_import
 from audiences.events.retention import tend_months
 from audiences.imports import due_uploads
 from audiences.imports import import_upload as import_for_a_while
+from audiences.receiving import clear_left_behind
 
 
 @shared_task(name="audiences.import_upload")
@@ -23,4 +24,6 @@ def sweep_uploads() -> None:
 
 @shared_task(name="audiences.tend_events")
 def tend_events() -> None:
+    """Hourly: partitions of events, and files that nobody was done sending."""
     tend_months()
+    clear_left_behind()
