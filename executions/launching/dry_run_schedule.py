@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
 from common.wall_clock import zone_named, zone_or_utc
-from executions.delivery.classify import Scope, contacts_sql
+from executions.delivery.classify import Scope
 from executions.launching.moments import Moments
 from executions.models import Execution
 from executions.timing.local_time import LocalTime
@@ -78,8 +78,8 @@ def _in_order(people: Mapping[tuple[str, datetime | None], int]) -> list[dict[st
 
 
 def contacts_by_zone(scope: Scope, *, until: int) -> dict[str, int]:
-    query = SQL("SELECT z.timezone, count(*) FROM audiences_contact z WHERE z.id IN ({}) GROUP BY z.timezone").format(
-        contacts_sql(scope, until=until)
+    query = SQL("SELECT c.timezone, count(*) FROM audiences_contact c WHERE {} AND c.id <= {} GROUP BY 1").format(
+        scope.condition("c", bounds=(0, until)), Literal(until)
     )
     with connection.cursor() as cursor:
         cursor.execute(query)
