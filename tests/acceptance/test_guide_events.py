@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 
 from audiences.models import Event
-from tests.factories import make_app, make_key, make_write_key
+from providers.models import SandboxMessage
+from tests.factories import make_app, make_key, make_template, make_write_key
 from tests.running.processes import ROOT, Stack
+from tests.waiting import wait_until
 from workspaces.models import Workspace
 
 GUIDE = (ROOT / "docs" / "guide" / "events.md").read_text()
+
+
+UPON_AN_EVENT = {
+    "subject": "{{ event.sku }}",
+    "html": '<p>{{ event.sku }}</p><a href="{{ unsubscribe_url }}">No more</a>',
+    "text": "{{ event.sku }} {{ unsubscribe_url }}",
+}
 
 
 def blocks(language: str) -> list[str]:
@@ -29,7 +38,13 @@ def names(workspace: Workspace) -> set[str]:
 
 
 def test_the_calls_do_what_they_say(stack: Stack, workspace: Workspace, write_key: str) -> None:
-    given = {"VOLLEY_URL": stack.url, "VOLLEY_API_KEY": make_key(workspace).plain, "VOLLEY_WRITE_KEY": write_key}
+    template = make_template(workspace, content=UPON_AN_EVENT)
+    given = {
+        "VOLLEY_URL": stack.url,
+        "VOLLEY_API_KEY": make_key(workspace).plain,
+        "VOLLEY_WRITE_KEY": write_key,
+        "VOLLEY_TEMPLATE_ID": str(template.pk),
+    }
     answers = []
     for block in blocks("sh"):
         done = subprocess.run(
@@ -44,7 +59,13 @@ def test_the_calls_do_what_they_say(stack: Stack, workspace: Workspace, write_ke
     assert answers[0].strip() == blocks("json")[0].strip().replace('": ', '":').replace(', "', ',"')
     assert '"rejected_count":1' in answers[1]
     assert '"order_placed"' in answers[2]
-    assert names(workspace) == {"order_placed", "app_opened", "price_dropped", "identify", "cart_updated"}
+    told = {"order_placed", "app_opened", "price_dropped", "cart_left", "price_fell", "identify", "cart_updated"}
+    assert names(workspace) == told
+    wait_until(lambda: who_got_it(workspace) == ["ana@example.test", "cleo@example.test"], "both campaigns are sent")
+
+
+def who_got_it(workspace: Workspace) -> list[str]:
+    return sorted(SandboxMessage.objects.filter(workspace_id=workspace.pk).values_list("address", flat=True))
 
 
 def test_the_python_of_the_page_runs(stack: Stack, workspace: Workspace, write_key: str) -> None:

@@ -21,14 +21,15 @@ RULES = [block for block in (*BLOCKS, *INLINE, *TRIED) if "type" in block]
 
 
 def test_the_page_has_examples() -> None:
-    assert (len(RULES), len(TRIED), len(INLINE)) == (7, 1, 2)
+    assert (len(RULES), len(TRIED), len(INLINE)) == (8, 1, 2)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["type"])
 def test_each_rule_can_be_tried(api: Api, workspace: Workspace, rule: dict[str, Any]) -> None:
     fixed, campaign = make_list(workspace), make_campaign(workspace, tags=["sale"])
     text = json.dumps(rule).replace("[42]", f"[{fixed.pk}]").replace("[10001]", f"[{campaign.pk}]")
-    answer = api.post("/api/v1/segments/preview", {"rule": json.loads(text)})
+    example = {"sku": "A-1"} if '"event": "sku"' in text else None
+    answer = api.post("/api/v1/segments/preview", {"rule": json.loads(text), "event": example})
     assert (answer.status_code, answer.json()["count"]) == (200, 0), answer.content
 
 
