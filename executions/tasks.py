@@ -20,6 +20,7 @@ from executions.retention import uploads
 from executions.rights.erasing import scrub_what_came_late
 from executions.scheduling.runs import make_due_runs
 from executions.triggering import promoting, waiting
+from executions.triggering.passing_over import forget_passed_over
 
 
 @shared_task(name="executions.plan")
@@ -67,6 +68,8 @@ def scrub_erased() -> None:
 def make_partitions() -> None:
     partitions.make_partitions()
     sweeping.tidy_journals()
+    forget_passed_over()
+    waiting.forget_old_uses()
 
 
 @shared_task(name="executions.tend_uploads")
