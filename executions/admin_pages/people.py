@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from audiences.models import Contact
 from audiences.rights.erasing import Subject
 from common.errors import DomainError
-from executions.api.people import export_response
+from executions.rights.downloading import download
 from executions.rights.erasing import erase_person
 from executions.rights.exporting import export_person
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404
@@ -19,7 +19,7 @@ from workspaces.roles import Role
 @require_GET
 def export_view(request: HttpRequest, contact_id: int) -> StreamingHttpResponse:
     contact = get_scoped_object_or_404(request, Contact.objects.all(), contact_id)
-    return export_response(contact.pk, export_person(contact=contact, actor=actor_of(request)))
+    return download(contact.pk, export_person(contact=contact, actor=actor_of(request)))
 
 
 @require_http_methods(["GET", "POST"])

@@ -17,6 +17,7 @@ from common.idempotency import bodiless, idempotent
 from common.schema import IDEMPOTENCY_KEY
 from common.serializers import read
 from executions.api.people_serializers import EraseBody, Erased, PersonExport, erased_wire, subject_of
+from executions.rights.downloading import download
 from executions.rights.erasing import erase_person
 from executions.rights.exporting import export_person
 from workspaces.permissions import actor_of, workspace_of
@@ -82,20 +83,9 @@ class PersonViewSet(ViewSet):
     )
     def export(self, request: Request, contact_id: int) -> StreamingHttpResponse:
         contact = get_contact(contact_id=contact_id, workspace_id=workspace_of(request).pk)
-        return export_response(contact.pk, export_person(contact=contact, actor=actor_of(request)))
+        return download(contact.pk, export_person(contact=contact, actor=actor_of(request)))
 
     @staticmethod
     def _erase(request: Request, subject: Subject) -> Response:
         erasure = erase_person(workspace_id=workspace_of(request).pk, subject=subject, actor=actor_of(request))
         return Response(erased_wire(erasure))
-
-
-def export_response(contact_id: int, pieces: Any) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        pieces,
-        content_type="application/json",
-        headers={
-            "Content-Disposition": f'attachment; filename="contact-{contact_id}.json"',
-            "Cache-Control": "no-store",
-        },
-    )
