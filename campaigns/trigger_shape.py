@@ -24,7 +24,6 @@ _WINDOW = {
 }
 TRIGGER_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "nullable": True,
     "required": ["event"],
     "properties": {
         "event": _NAME,
@@ -36,15 +35,13 @@ TRIGGER_SCHEMA: dict[str, Any] = {
             "description": "How often the events of one contact make it be sent.",
         },
         "cancel_on": {
-            "type": "object",
-            "nullable": True,
+            "type": ["object", "null"],
             "required": ["event"],
             "properties": {"event": _NAME, "where": _WHERE},
             "description": "An event of the same contact, between the first one and the end of the delay.",
         },
         "audience": {
-            "type": "object",
-            "nullable": True,
+            "type": ["object", "null"],
             "description": "Only of an event without a person: whom it launches to, written as for execute.",
         },
     },
