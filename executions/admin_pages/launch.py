@@ -185,7 +185,7 @@ def _in_words(review: dict[str, Any]) -> dict[str, Any]:
         {"reason": reason, "words": _WORDS.get(reason, reason), "count": count}
         for reason, count in sorted(review.get("skipped", {}).items(), key=lambda pair: -pair[1])
     ]
-    return {**review, "skipped_in_words": skipped, "when": in_words(review.get("schedule"))}
+    return {**review, "skipped_in_words": skipped, "when": in_words(review)}
 
 
 def _campaign(request: HttpRequest, campaign_id: int) -> Campaign:

@@ -116,12 +116,26 @@ def place_of(field: str) -> str | None:
     return _PLACES.get(field.partition(".")[0].partition("[")[0])
 
 
-def in_words(schedule: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Of a dry run's schedule: who is due when, and what becomes of those whose time is past."""
+def in_words(review: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a dry run: when it starts, who is due when, what becomes of those whose time is past, and when it stops."""
+    schedule, cut_off = review.get("schedule"), review.get("cut_off")
+    words: dict[str, Any] = {"starts": "", "people": [], "next_runs": [], "stops": ""}
+    if cut_off:
+        zone = "each recipient's local time" if cut_off["timezone"] == RECIPIENT else cut_off["timezone"]
+        words["stops"] = f"Nobody is sent to from {_minute(cut_off['at'])} on in {zone}."
     if schedule is None:
-        return {"people": [], "next_runs": []}
+        return words
     people = [{**row, "words": _BECOMES[row["becomes"]]} for row in schedule["people"]]
-    return {"people": people if schedule["timezone"] == RECIPIENT else [], "next_runs": schedule["next_runs"]}
+    if schedule["timezone"] == RECIPIENT:
+        words["people"] = people
+    elif people and not schedule["next_runs"]:
+        instant = f" ({_minute(people[0]['at'])} UTC)" if schedule["timezone"] != "UTC" else ""
+        words["starts"] = f"Starts at {_minute(schedule['at'])} in {schedule['timezone']}{instant}."
+    return {**words, "next_runs": schedule["next_runs"]}
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
 
 
 _BECOMES = {

@@ -131,7 +131,7 @@ function minutes(text) {
 }
 
 function drawWhen(when) {
-  const parts = [];
+  const parts = [when.starts, when.stops].filter(Boolean).map((text) => element("p", "v-quiet", text));
   if (when.people.length) {
     const rows = element("ul", "v-skips");
     rows.dataset.people = "";

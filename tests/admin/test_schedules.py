@@ -96,6 +96,16 @@ def test_the_review_shows_the_next_five_runs_and_who_is_due_when(staff: Staff, w
     assert (people["contacts"], people["at"][11:], people["words"]) == (1, "04:30:00Z", "at their time")
 
 
+def test_the_review_shows_when_it_starts_and_stops(staff: Staff, workspace: Workspace) -> None:
+    make_contact(workspace)
+    client, campaign = staff(Role.VIEWER), make_campaign(workspace)
+    typed = {**CHOSEN, "when": "later", "timezone": "Asia/Tokyo", "cut_off_hours": "8"}
+    when = client.post(f"/admin/campaigns/campaign/{campaign.pk}/launch/review/", typed).json()["review"]["when"]
+    assert when["starts"] == f"Starts at {IN_A_MONTH} 10:00 in Asia/Tokyo ({IN_A_MONTH} 01:00 UTC)."
+    assert when["stops"] == f"Nobody is sent to from {IN_A_MONTH} 09:00 on in UTC."
+    assert (when["people"], when["next_runs"]) == ([], [])
+
+
 def test_a_schedule_is_shown_with_its_runs(staff: Staff, workspace: Workspace) -> None:
     campaign = make_campaign(workspace, name="News")
     schedule = make_schedule(campaign, state_reason={"code": "refused", "message": "No provider.", "at": "…"}, missed=2)

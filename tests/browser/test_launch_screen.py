@@ -48,6 +48,7 @@ def test_a_launch_for_later_is_scheduled(admin: Page, workspace: Workspace, pict
     admin.get_by_label("Day and time").fill(f"{moment:%Y-%m-%dT%H:%M}")
     expect(admin.get_by_label("At", exact=True)).to_be_checked()
     expect(admin.locator("[data-review] .v-good")).to_have_text("2")
+    expect(admin.locator("[data-review]")).to_contain_text(f"Starts at {moment:%Y-%m-%d %H:%M} in UTC.")
     picture("launch-later")
     admin.get_by_role("button", name="Launch", exact=True).click()
     expect(admin.locator("[data-live=state]")).to_have_text("Scheduled")
