@@ -9,10 +9,12 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files import File
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
+_FORM_OVERHEAD = 64 * 1024
 _FOLDER = "incoming"
 _LEFT_BEHIND_SECONDS = 24 * 3600
 
@@ -62,6 +64,10 @@ def on_disk(file: "File[bytes]") -> ReceivedFile:
 
 class Receiver(TemporaryFileUploadHandler):
     """Of files in forms."""
+
+    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, *args: Any, **kwargs: Any) -> None:  # noqa: N803
+        if content_length > settings.UPLOAD_MAX_BYTES + _FORM_OVERHEAD:
+            raise RequestDataTooBig(f"A file has at most {settings.UPLOAD_MAX_BYTES:,} bytes.")
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super(TemporaryFileUploadHandler, self).new_file(*args, **kwargs)

@@ -55,6 +55,7 @@ class CsvTable:
             )
         if len(names) > MAX_COLUMNS:
             raise UnusableFile(f"A file has at most {MAX_COLUMNS:,} columns; this has {len(names):,}.")
+        refuse_nul(names)
         return cls(lines, [name.strip() for name in names], delimiter, encoding)
 
     @property
@@ -112,6 +113,11 @@ class CsvTable:
         if self.lines.cut:
             return Row(line, [readable(cell[:SHOWN_OF_BROKEN]) for cell in cells], too_long())
         return Row(line, [readable(cell) for cell in cells], not_in(self.encoding))
+
+
+def refuse_nul(names: Sequence[str]) -> None:
+    if any("\0" in name for name in names):
+        raise UnusableFile("The name of a column has a NUL character; is this a text file?")
 
 
 def readable(text: str) -> str:

@@ -1,6 +1,6 @@
 """Reads a Parquet file in a process of its own, with limits on memory: a hostile file ends this, and nothing else.
 
-    python -m audiences.files.parquet_child MEGABYTES FILE FIRST_ROW COLUMN …
+    python -m audiences.files.parquet_child MEGABYTES FILE FIRST_ROW PLACE_OF_COLUMN …
 
 The process imports no Django and gets no environment. On its output stand lines: first the file as a JSON object
 (`rows`, `names`, `kinds`), then each row as a JSON array of the columns asked for, and an empty line now and then while
@@ -30,7 +30,7 @@ _OUT = 256 * 1024
 
 
 def main() -> None:
-    megabytes, path, first, *columns = sys.argv[1:]
+    megabytes, path, first, *places = sys.argv[1:]
     try:
         import pyarrow
         from pyarrow import parquet
@@ -49,8 +49,8 @@ def main() -> None:
             thrift_container_size_limit=1_000_000,
         )
         _write([_dump(_about(file))])
-        if columns:
-            _rows(file, int(first), columns)
+        if places:
+            _rows(file, int(first), [file.schema_arrow.names[int(place)] for place in places])
     except MemoryError:
         _refuse("Reading it needs more memory than there is for a file; write it with smaller row groups and pages.")
     except BrokenPipeError:

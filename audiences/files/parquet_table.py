@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from audiences.bad_value import BadValue, shown
-from audiences.files.csv_table import Row
+from audiences.files.csv_table import Row, refuse_nul
 from audiences.files.errors import UnusableFile
 from audiences.files.streams import inflated_limit, too_much_inflated
 
@@ -29,8 +29,8 @@ _TOO_LONG = BadValue("too_long", "The row is longer than 1 MiB.")
 class Child:
     """The process, and its lines. Whoever reads it closes it."""
 
-    def __init__(self, path: str, first: int, columns: Sequence[str]) -> None:
-        arguments = [str(MEMORY_MEGABYTES), path, str(first), *columns]
+    def __init__(self, path: str, first: int, places: Sequence[int]) -> None:
+        arguments = [str(MEMORY_MEGABYTES), path, str(first), *map(str, places)]
         command = [sys.executable, "-m", "audiences.files.parquet_child", *arguments]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=_ROOT, env=_ENV
@@ -101,6 +101,7 @@ class ParquetTable:
         finally:
             child.close()
         names = [name.strip() for name in about["names"]]
+        refuse_nul(names)
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise UnusableFile(f"The file has several columns {shown(twice)}; give each a name of its own.")
@@ -115,10 +116,10 @@ class ParquetTable:
 
     def rows(self) -> Iterator[Row]:
         """Cells are values, None for each column that is not wanted."""
-        wanted = [name for name in self.names if name in set(self.wanted)]
-        places = [self.names.index(name) for name in wanted]
+        wanted = set(self.wanted)
+        places = [place for place, name in enumerate(self.names) if name in wanted]
         limit, blank = inflated_limit(self.size), [None] * len(self.names)
-        self._child = Child(self.path, self.position, wanted)
+        self._child = Child(self.path, self.position, places)
         try:
             lines = self._child.lines()
             _checked(orjson.loads(next(lines, b"{}")))

@@ -1,23 +1,24 @@
 """Files of contacts, imported by a real worker."""
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.db.models import F
 
 from audiences.imports import LEASE
 from audiences.models import Contact, Upload
 from executions.demo.contacts import APP_IDS, as_csv, awkward
+from tests.audiences.uploading import parquet_of
 from tests.factories import make_app, make_list, make_template
 from tests.running.client import Client
 from tests.running.processes import Stack
 from tests.waiting import wait_until
 from workspaces.models import Workspace
 
-CSV = {"Content-Type": "text/csv"}
 
-
-def uploaded(client: Client, content: bytes, query: str = "") -> Any:
-    answer = client.request("POST", f"/api/v1/uploads?{query}", content, **CSV)
+def uploaded(client: Client, content: bytes, query: str = "", media: str = "text/csv") -> Any:
+    answer = client.request("POST", f"/api/v1/uploads?{query}", content, **{"Content-Type": media})
     assert answer.status == 200, answer.body
     return answer.json()
 
@@ -52,10 +53,32 @@ def test_an_uploaded_file_is_imported_told_about_and_sent_to(client: Client, wor
     assert sum(execution["counts"].values()) == execution["size"] == done["created"]
 
 
-def test_an_import_whose_worker_is_killed_is_gone_on_with(client: Client, workspace: Workspace, stack: Stack) -> None:
-    count = 20_000
-    lines = "".join(f"u{i},u{i}@example.test,{'x' * 50}\n" for i in range(count - 1))
-    made = uploaded(client, f"external_id,email,note\n{lines}bad,nope,\n".encode())
+COUNT = 20_000
+ROWS = [(f"u{i}", f"u{i}@example.test", "x" * 50) for i in range(COUNT - 1)] + [("bad", "nope", "")]
+
+
+def as_lines() -> bytes:
+    return "\n".join(["external_id,email,note", *map(",".join, ROWS)]).encode()
+
+
+def as_parquet() -> bytes:
+    names = ("external_id", "email", "note")
+    return parquet_of({name: [row[place] for row in ROWS] for place, name in enumerate(names)})
+
+
+@pytest.mark.parametrize(
+    ("make", "media"),
+    [
+        (as_lines, "text/csv"),
+        (as_parquet, "application/vnd.apache.parquet"),
+    ],
+    ids=["csv", "parquet"],
+)
+def test_an_import_whose_worker_is_killed_is_gone_on_with(
+    client: Client, workspace: Workspace, stack: Stack, make: Callable[[], bytes], media: str
+) -> None:
+    count = COUNT
+    made = uploaded(client, make(), media=media)
     upload = Upload.objects.filter(pk=made["upload_id"])
     wait_until(lambda: upload.get().rows_read > 0, "the first chunk is in", explain=stack.worker.tail)
     stack.worker.kill()

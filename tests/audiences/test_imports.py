@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,7 @@ def test_a_foreign_list_does_not_exist(make: Make, other_workspace: Workspace) -
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(imports, "_SLOW_OPENING_SECONDS", math.inf)
 
 
 def test_a_slice_ends_in_time_and_the_next_goes_on(make: Make, small_chunks: None) -> None:

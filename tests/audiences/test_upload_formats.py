@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import os
 import random
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from audiences.files import streams
 from audiences.models import Contact
+from audiences.receiving import clear_left_behind
 from common.errors import Invalid
 from tests.audiences.uploading import Make, refused, run
 
@@ -162,6 +165,7 @@ def tarred() -> bytes:
         (b"PAR1", "people.csv", "can't be read"),
         (b"%PDF-1.7", "people.csv", "PDF"),
         (b"\n\n\n", "people.csv", "empty"),
+        (b"external_id,na\0me\n1,x\n", "people.csv", "NUL character"),
         (b"x," * 2_000, "people.csv", "at most 1,000 columns"),
         (b"x" * 1_100_000, "people.csv", "header is longer"),
     ],
@@ -203,6 +207,19 @@ def test_of_very_many_refused_rows_the_first_are_kept_and_all_are_counted(
     upload = run(make("external_id,email\n" + "1,nope\n" * 23))
     assert (upload.rejected, upload.rejected_kept, upload.rows_read) == (23, 7, 23)
     assert [line.split(",")[0] for line in refused(upload)[1:]] == [str(line) for line in range(2, 9)]
+
+
+def test_what_a_killed_server_was_receiving_goes_after_a_day(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    for name, age in (("old", 25), ("new", 23)):
+        path = folder / f"{name}.upload"
+        path.touch()
+        then = time.time() - age * 3600
+        os.utime(path, (then, then))
+    clear_left_behind()
+    assert [path.name for path in folder.iterdir()] == ["new.upload"]
 
 
 def test_a_received_file_leaves_nothing_behind(make: Make, settings: Settings) -> None:

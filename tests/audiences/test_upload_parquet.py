@@ -1,6 +1,7 @@
 """Parquet: values keep their types, and a hostile file ends the child that reads it and nothing else."""
 
 import datetime
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -98,6 +99,7 @@ def test_a_cell_of_10_mb_is_one_refused_row(make: Make) -> None:
 
 def test_reading_goes_on_in_the_middle_of_a_row_group(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audiences.imports.CHUNK_ROWS", 100)
+    monkeypatch.setattr("audiences.imports._SLOW_OPENING_SECONDS", math.inf)
     count = 350
     content = parquet_of({"external_id": list(map(str, range(count)))}, row_group_size=300)
     upload = make(content, "people.parquet")
@@ -124,6 +126,13 @@ def test_a_damaged_footer_is_refused_at_once(make: Make) -> None:
 def test_a_damaged_page_fails_the_import_with_the_reason(make: Make) -> None:
     upload = run(make(damaged(0.5), "people.parquet"))
     assert upload.state == "failed" and "Parquet" in upload.error
+
+
+def test_names_of_columns_may_be_strange(make: Make) -> None:
+    strange = {" external_id ": ["1"], "home.city": ["Pune"], "x" * 5_000: ["y"], "--help": ["z"], "home": ["w"]}
+    upload = run(make(parquet_of(strange), "people.parquet", mapping={"x" * 5_000: ""}))
+    assert upload.created == 1
+    assert attributes() == [{"home.city": "Pune", "--help": "z", "home": "w"}]
 
 
 def test_columns_of_one_name_are_refused(make: Make) -> None:

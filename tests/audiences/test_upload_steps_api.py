@@ -1,6 +1,7 @@
 """Over the API: an upload that waits, is previewed, mapped, started and cancelled; and one that is sent twice."""
 
 import gzip
+import math
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ PLAIN = b"external_id\n1\n2\n3\n"
 
 
 @pytest.fixture(autouse=True)
-def storage(settings: Settings, tmp_path: Path) -> None:
+def storage(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MEDIA_ROOT = tmp_path
+    # A slow machine would make slices longer.
+    monkeypatch.setattr(imports, "_SLOW_OPENING_SECONDS", math.inf)
 
 
 def send(api: Api, content: bytes = CSV, name: str = "people.csv", **fields: str) -> Any:
