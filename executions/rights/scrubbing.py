@@ -1,10 +1,10 @@
 """Takes a person out of what executions keep. Ledger rows stay: they hold ids, and the sum of an execution's outcomes
 is its size for ever. What is taken out of them is words that name the person: a provider's answer often does."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from django.db import connection
 
 from common.channels import Type
@@ -19,7 +19,7 @@ _AUDITED = ("contact", "suppression")
 
 def scrub(*, workspace_id: int, contact_ids: Sequence[int], values: Sequence[str]) -> None:
     """`values` are the external ids and addresses that texts are searched for, in any case of letters."""
-    sought = [value.lower() for value in values]
+    sought = _whole_words(values)
     _scrub_by_contact(workspace_id, contact_ids, sought)
     _scrub_launches(workspace_id, sought)
     SandboxMessage.objects.filter(workspace_id=workspace_id, address__in=list(values)).delete()
@@ -38,7 +38,12 @@ def scrub_late(*, workspace_id: int, contact_ids: Sequence[int]) -> None:
     _scrub_by_contact(workspace_id, contact_ids, None)
 
 
-def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: Sequence[str] | None) -> None:
+def _whole_words(values: Sequence[str]) -> re.Pattern[str]:
+    """So that who has the external id 1 is not found in every number."""
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, values)) or '(?!)'})(?!\.?\w)", re.IGNORECASE)
+
+
+def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: re.Pattern[str] | None) -> None:
     if not contact_ids:
         return
     whose: dict[str, Any] = {"workspace_id": workspace_id, "contact_ids": contact_ids}
@@ -52,34 +57,33 @@ def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: Seq
 _TEXTS = ("detail", "provider_response")
 
 
-def _tells(row: dict[str, Any], sought: Sequence[str] | None) -> bool:
+def _tells(row: dict[str, Any], sought: re.Pattern[str] | None) -> bool:
     return any(_names(row[name], name, sought) for name in _TEXTS)
 
 
-def _without(row: dict[str, Any], sought: Sequence[str] | None) -> dict[str, str | None]:
+def _without(row: dict[str, Any], sought: re.Pattern[str] | None) -> dict[str, str | None]:
     return {name: ERASED if _names(row[name], name, sought) else row[name] for name in _TEXTS}
 
 
-def _names(text: str | None, column: str, sought: Sequence[str] | None) -> bool:
+def _names(text: str | None, column: str, sought: re.Pattern[str] | None) -> bool:
     if not text or text == ERASED:
         return False
     if sought is None:
         return column == "provider_response" or "@" in text
-    return any(value in text.lower() for value in sought)
+    return sought.search(text) is not None
 
 
-def _scrub_launches(workspace_id: int, sought: Sequence[str]) -> None:
+def _scrub_launches(workspace_id: int, sought: re.Pattern[str]) -> None:
     """Recipients refused at a launch are kept with what was said of them."""
     launches = Execution.objects.filter(workspace_id=workspace_id).exclude(rejected=[])
     for execution_id, rejected in launches.values_list("pk", "rejected").order_by("pk").iterator():
-        text = orjson.dumps(rejected, option=orjson.OPT_NON_STR_KEYS).decode().lower()
-        if any(value in text for value in sought):
-            kept = [_refusal_without(one, sought) for one in rejected]
+        kept = [_refusal_without(one, sought) for one in rejected]
+        if kept != rejected:
             Execution.objects.filter(pk=execution_id).update(rejected=kept)
 
 
-def _refusal_without(refusal: dict[str, Any], sought: Sequence[str]) -> dict[str, Any]:
-    named = any(value in str(refusal.get("message", "")).lower() for value in sought)
+def _refusal_without(refusal: dict[str, Any], sought: re.Pattern[str]) -> dict[str, Any]:
+    named = sought.search(str(refusal.get("message", "")))
     return {**refusal, "message": ERASED} if named else refusal
 
 

@@ -1,5 +1,8 @@
 """What is left of a person who was erased: nothing that names them, and what keeps them from being sent to again."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +122,21 @@ def test_words_that_do_not_name_them_stay_in_the_ledger(api: Api, ana: Contact) 
     for row, said in ((delivery, "250 2.0.0 Ok: queued"), (other, f"250 for {EMAIL}")):
         row.refresh_from_db()
         assert row.provider_response == said
+
+
+def test_an_external_id_of_one_digit_is_not_seen_in_every_number(api: Api, workspace: Workspace) -> None:
+    one = make_contact(workspace, external_id="1")
+    named, counted = delivered(one, detail="contact 1: no"), delivered(one, provider_response="550 5.1.13 at 10")
+    erase(api, one)
+    named.refresh_from_db()
+    counted.refresh_from_db()
+    assert (named.detail, counted.provider_response) == ("(erased)", "550 5.1.13 at 10")
+
+
+def test_the_guide_shows_the_answer(api: Api, ana: Contact) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "privacy.md").read_text()
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    assert [one.keys() for one in shown if "erasure_id" in one] == [erase(api, ana).keys()]
 
 
 def test_erasing_again_answers_the_same(api: Api, ana: Contact) -> None:
