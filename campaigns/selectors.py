@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import QuerySet, Value
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Lower
 
+from audiences.events.models import EventTrigger
 from campaigns.models import Campaign, Tag
 from campaigns.triggers import wire_trigger_of
 from common.errors import NotFound
@@ -18,9 +19,10 @@ def campaigns_of(
     type: str | None = None,
     state: str | None = None,
     app_id: str | None = None,
+    active: str | None = None,
     q: str | None = None,
 ) -> QuerySet[Campaign]:
-    """`tag` in any case; `q` is a part of the name."""
+    """`tag` in any case; `q` is a part of the name; `active` is `true` or `false`: whether events trigger it."""
     found = Campaign.objects.filter(workspace_id=workspace_id)
     if tag:
         named = Tag.objects.alias(lowered=Lower("name")).filter(workspace_id=workspace_id, lowered=Lower(Value(tag)))
@@ -31,6 +33,9 @@ def campaigns_of(
         found = found.filter(state=state)
     if app_id:
         found = found.filter(apps__app_id=app_id)
+    if active:
+        triggered = Exists(EventTrigger.objects.filter(campaign_id=OuterRef("pk"), activation_id__isnull=False))
+        found = found.filter(triggered if active == "true" else ~triggered)
     if q:
         found = found.filter(name__icontains=q)
     return found

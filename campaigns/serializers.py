@@ -53,6 +53,7 @@ class CampaignQuery(StrictSerializer):
     type = WordField(Type.choices, required=False, aliases={word: type.value for word, type in ALIASES.items()})
     state = WordField(CampaignState.choices, required=False)
     app_id = TextField(required=False, max_length=100)
+    active = WordField(["true", "false"], required=False, help_text="Events trigger it, or they do not.")
     q = TextField(required=False, max_length=200, help_text="Part of the name.")
 
 

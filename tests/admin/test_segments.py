@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audiences.events.server_events import accept_events
 from audiences.models import Segment
 from audiences.segments.words import words_of
 from executions.states import State
@@ -93,13 +94,14 @@ def test_names_that_are_in_use_are_offered(staff: Staff, workspace: Workspace, o
         make_event(contact, name=f"{mark} order")
         make_event(contact, name=f"{mark} cart")
         make_event(contact, name=f"{mark} order")
+        accept_events(workspace_id=of.pk, rows=[{"name": f"{mark} price"}])
         make_list(of, name=f"{mark} list")
         make_campaign(of, name=f"{mark} campaign", tags=[f"{mark} tag"])
         make_app(of, f"{mark}-app")
     client = staff(Role.VIEWER)
     words = client.get(f"{SEGMENTS}words/?workspace={workspace.pk}").json()
     assert dict(words["attributes"]) == {"ours born": "date", "ours tags": "list", "ours": "number"}
-    assert words["events"] == ["ours cart", "ours order"]
+    assert (words["events"], words["business_events"]) == (["ours cart", "ours order"], ["ours price"])
     assert [name for _, name in words["lists"]] == ["ours list"]
     assert [name for _, name in words["campaigns"]] == ["ours campaign"]
     assert (words["tags"], words["apps"]) == (["ours tag"], ["ours-app"])
@@ -109,8 +111,27 @@ def test_names_that_are_in_use_are_offered(staff: Staff, workspace: Workspace, o
 
 def test_of_a_workspace_without_anything_nothing_is_offered(workspace: Workspace) -> None:
     assert {name: list(found) for name, found in words_of(workspace.pk).items()} == {
-        "attributes": [], "events": [], "lists": [], "campaigns": [], "tags": [], "apps": [],
+        "attributes": [], "events": [], "business_events": [], "lists": [], "campaigns": [], "tags": [], "apps": [],
     }  # fmt: skip
+
+
+def test_a_rule_for_a_business_event_asks_for_an_example_of_one(staff: Staff, workspace: Workspace) -> None:
+    make_contact(workspace, attributes={"watched": ["A-1"]})
+    rule = {"type": "attribute", "name": "watched", "value_type": "list", "operator": "has", "value": {"event": "sku"}}
+    client = staff(Role.VIEWER)
+
+    def tried(event: str) -> Any:
+        typed = {"workspace": workspace.pk, "rule": json.dumps(rule), "event": event}
+        answer = client.post(f"{SEGMENTS}preview/", typed)
+        assert answer.status_code == 200
+        return answer.json()
+
+    for event in ("", "{}", "[]", "nonsense", "[" * 5_000, '{"sku": null}'):
+        found = tried(event)
+        assert found["event"] == [["sku", "scalar"]]
+        assert found.get("wanting") or found["errors"][0]["code"] == "missing_property"
+    assert tried('{"sku": "A-1"}')["count"] == 1
+    assert tried('{"sku": {"event": "sku"}}')["errors"][0]["code"] == "wrong_type"
 
 
 def test_a_viewer_reads_a_rule_and_changes_nothing(staff: Staff, workspace: Workspace) -> None:

@@ -54,6 +54,9 @@ def test_a_trigger_is_built_activated_and_seen_at_work(
     admin.get_by_role("button", name="Activate").click()
     expect(admin.get_by_role("button", name="Deactivate")).to_be_visible()
 
+    open_from_menu(admin, "Campaigns")
+    expect(admin.get_by_role("link", name="Active", exact=True)).to_be_visible()
+    picture("trigger-campaigns")
     open_from_menu(admin, "Events")
     send(stack, key, name="cart_updated", external_id="user-1", properties={"sku": "A-1", "total": 10})
     send(stack, key, name="cart_updated", external_id="user-1", properties={"sku": "B-2", "total": 30})

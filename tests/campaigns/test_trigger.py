@@ -167,6 +167,16 @@ def test_an_active_campaign_is_not_archived(api: Api, workspace: Workspace) -> N
     assert api.post(f"{URL}/{campaign.pk}/archive").json()["state"] == "archived"
 
 
+def test_lists_filter_by_what_is_active(api: Api, workspace: Workspace) -> None:
+    active, resting, plain = (make_campaign(workspace) for _ in range(3))
+    make_trigger(active, activation_id=7)
+    make_trigger(resting)
+    found = {word: api.get(f"{URL}?active={word}").json()["results"] for word in ("true", "false")}
+    assert [one["campaign_id"] for one in found["true"]] == [active.pk]
+    assert [one["campaign_id"] for one in found["false"]] == [plain.pk, resting.pk]
+    assert codes(api.get(f"{URL}?active=yes")) == {"active": "unknown_choice"}
+
+
 def test_a_segment_that_a_trigger_launches_to_is_kept(api: Api, workspace: Workspace) -> None:
     segment = make_segment(workspace)
     audience = {"type": "all", "exclude": [{"type": "segment", "id": segment.pk}]}
