@@ -44,18 +44,28 @@ class Scope:
         )
 
 
-def contacts_sql(scope: Scope, *, after: int = 0, until: int | None = None, limit: int | None = None) -> Composable:
-    """`SELECT id`: the audience's contacts with after < id ≤ until, the first `limit` of them by id."""
+def contacts_sql(
+    scope: Scope, *, after: int = 0, until: int | None = None, limit: int | None = None, zones: bool = False
+) -> Composable:
+    """`SELECT id`, and with `zones` the `zone`: the audience's contacts with after < id ≤ until, the first `limit` of
+    them by id."""
     upper = SQL("") if until is None else SQL(" AND c.id <= {}").format(Literal(until))
     bounds = (after, GREATEST_ID if until is None else until)
     count = SQL("") if limit is None else SQL(" LIMIT {}").format(Literal(limit))
     if scope.retried is not None:
         where = SQL("d.contact_id > {} AND d.contact_id <= {}").format(*map(Literal, bounds))
         found = scope.retried.recipients(where=where)
-        return SQL("SELECT DISTINCT r.contact_id AS id FROM {} r ORDER BY r.contact_id{}").format(found, count)
-    return SQL("SELECT c.id FROM audiences_contact c WHERE {} AND c.id > {}{} ORDER BY c.id{}").format(
-        scope.condition("c", bounds=bounds), Literal(after), upper, count
+        return SQL("SELECT DISTINCT r.contact_id AS id{} FROM {} r ORDER BY r.contact_id{}").format(
+            _RETRIED_ZONE if zones else _NOTHING, found, count
+        )
+    return SQL("SELECT c.id{} FROM audiences_contact c WHERE {} AND c.id > {}{} ORDER BY c.id{}").format(
+        _ZONE if zones else _NOTHING, scope.condition("c", bounds=bounds), Literal(after), upper, count
     )
+
+
+_NOTHING = SQL("")
+_ZONE = SQL(", c.timezone AS zone")
+_RETRIED_ZONE = SQL(", (SELECT c.timezone FROM audiences_contact c WHERE c.id = r.contact_id) AS zone")
 
 
 def recipients_sql(scope: Scope, contacts: Composable, *, until: int | None = None, many: bool = False) -> Composable:
@@ -79,8 +89,10 @@ def candidates_sql(
     within: tuple[int, int] | None = None,
     one_by_one: bool = False,
     few_suppressions: bool = False,
+    zones: bool = False,
 ) -> Composable:
-    """`SELECT contact_id, address_id, value, reason, fresh` for every recipient among `contacts` (a SELECT of ids).
+    """`SELECT contact_id, address_id, value, reason, fresh` for every recipient among `contacts` (a SELECT of ids),
+    and their `zone` where `zones` says that these have it.
 
     `reason` as in `recipients_sql`, but nobody is a duplicate yet; `fresh` is a condition on the address `a`.
     PostgreSQL can't know how many contacts there are, so it is told what to read: every address of contacts with
@@ -91,7 +103,7 @@ def candidates_sql(
             WHEN a.id IS NULL THEN {missing}
             WHEN a.state <> 'active' THEN {invalid}
             WHEN s.value IS NOT NULL THEN {suppressed}
-            WHEN a.consent <> 'subscribed' THEN {unsubscribed} END AS reason, {fresh} AS fresh
+            WHEN a.consent <> 'subscribed' THEN {unsubscribed} END AS reason, {fresh} AS fresh{zone}
         FROM ({contacts}) p LEFT JOIN {addresses} LEFT JOIN {suppressions}
     """).format(
         address=SQL("coalesce(a.id, 0)") if scope.retried is None else SQL("f.address_id"),
@@ -100,6 +112,7 @@ def candidates_sql(
         suppressed=Literal(SkipReason.SUPPRESSED.value),
         unsubscribed=Literal(SkipReason.UNSUBSCRIBED.value),
         fresh=fresh,
+        zone=SQL(", p.zone") if zones else _NOTHING,
         contacts=contacts,
         addresses=_addresses(scope, within=within, one_by_one=one_by_one),
         suppressions=_suppressions(scope, few=few_suppressions),

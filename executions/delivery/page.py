@@ -53,7 +53,7 @@ def page_sql(
         WITH found AS MATERIALIZED ({candidates}),
         {contested},
         classified AS MATERIALIZED (
-            SELECT contact_id, address_id, CASE WHEN reason IS NOT NULL THEN reason
+            SELECT contact_id, address_id{zone}, CASE WHEN reason IS NOT NULL THEN reason
                 WHEN address_id IN (SELECT address_id FROM duplicates) THEN {duplicate} END AS reason
             FROM found
         ){timed},
@@ -66,8 +66,7 @@ def page_sql(
         ),
         sendable AS (
             SELECT {columns}count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
-            FROM (SELECT {columns}contact_id, address_id FROM {classified} WHERE reason IS NULL
-                ORDER BY {columns}contact_id, address_id) o{group}
+            FROM (SELECT {columns}contact_id, address_id FROM {classified} WHERE reason IS NULL{order}) o{group}
         ),
         batches AS MATERIALIZED (
             SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id, {columns}
@@ -88,8 +87,8 @@ def page_sql(
         SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
             SELECT reason, count(*) AS n FROM {classified} WHERE reason IS NOT NULL GROUP BY reason) r
     """).format(
-        **_timing(scope, page, starts),
-        candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions),
+        **_timing(starts),
+        candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions, zones=starts is not None),
         contested=_contested(scope, page, frozen),
         duplicate=Literal(SkipReason.DUPLICATE_ADDRESS.value),
         launched_on=Literal(launched_on),
@@ -101,29 +100,33 @@ def page_sql(
     )
 
 
-def _timing(scope: Scope, page: Page, starts: Starts | None) -> dict[str, Composable]:
+def _timing(starts: Starts | None) -> dict[str, Composable]:
     if starts is None:
-        plain = dict.fromkeys(("timed", "columns", "group"), timed.NOTHING)
-        return {**plain, "classified": SQL("classified"), "due": SQL("clock_timestamp()"), "wait": Literal(READY)}
+        plain = dict.fromkeys(("zone", "timed", "columns", "group"), timed.NOTHING)
+        order, due = SQL(" ORDER BY contact_id, address_id"), SQL("clock_timestamp()")
+        return {**plain, "classified": SQL("classified"), "order": order, "due": due, "wait": Literal(READY)}
     return {
-        "timed": timed.timed_sql(starts, workspace_id=scope.workspace_id, bounds=(page.after, page.last)),
+        "zone": SQL(", zone"),
+        "timed": timed.timed_sql(starts),
         "columns": timed.COLUMNS,
         "group": timed.GROUP,
+        "order": timed.NOTHING,
         "classified": SQL("timed"),
         "due": timed.DUE,
         "wait": timed.WAIT,
     }
 
 
-def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool) -> Composable:
+def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool, zones: bool) -> Composable:
     bounds = (page.after, page.last)
     return candidates_sql(
         scope,
-        contacts_sql(scope, after=page.after, until=page.last),
+        contacts_sql(scope, after=page.after, until=page.last, zones=zones),
         fresh=_fresh(frozen),
         within=None if page.sparse else bounds,
         one_by_one=page.sparse,
         few_suppressions=few_suppressions,
+        zones=zones,
     )
 
 
