@@ -22,6 +22,7 @@ SCENARIOS = {
     "http": "the same as HTTP requests to nginx, one message each",
     "batch": "the same as HTTP requests to nginx, 1,000 messages each",
     "caps": "frequency caps on against off",
+    "quiet": "quiet hours on against off",
     "bare": "bare sending of ready messages, as a reference",
     "small": "the fixed cost of an execution",
     "memory": "memory of a worker's child, and the slope up to the large list",

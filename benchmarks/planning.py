@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from django.db import connection
 
 from benchmarks.clock import cpu_seconds
 from benchmarks.report import Row, Table, say, spread
-from benchmarks.world import World, tidy
+from benchmarks.world import ZONES, World, tidy
 from campaigns.models import Campaign
 from common.authorship import SYSTEM, authored_by
 from executions.delivery.planning import Planned, plan
@@ -16,9 +17,11 @@ from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from executions.models import Execution
 from executions.states import State
+from executions.timing.models import LocalPast
 from templates_registry.models import Template
 
 BAR = 2.0
+LOCAL_BAR = 1.5
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS bench_planned"
     " (contact_id bigint, address_id bigint, PRIMARY KEY (contact_id, address_id))"
@@ -69,6 +72,27 @@ def measure(table: Table, world: World, *, size: int, runs: int) -> None:
     )
 
 
+def measure_local(table: Table, world: World, *, size: int, runs: int) -> None:
+    """In recipients' local time against at once, in turn."""
+    at_once: list[Timed] = []
+    local: list[Timed] = []
+    for _ in range(runs):
+        at_once.append(_plan(world, size))
+        local.append(_plan(world, size, local_time=datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=20)))
+        say(f"  planned in {at_once[-1].seconds:.1f} s, in local time in {local[-1].seconds:.1f} s")
+    ratio = median(one.seconds for one in local) / median(one.seconds for one in at_once)
+    cpu_ratio = median(one.cpu for one in local) / median(one.cpu for one in at_once)
+    table.add(
+        Row(
+            f"planning {size:,} contacts of {len(ZONES)} zones in their local time",
+            f"≤ {LOCAL_BAR:g} × at once",
+            f"{ratio:.2f} × in time, {cpu_ratio:.2f} × in CPU",
+            max(ratio, cpu_ratio) <= LOCAL_BAR,
+            f"{spread([one.seconds for one in local])} s against {spread([one.seconds for one in at_once])} s",
+        )
+    )
+
+
 def _insert(world: World, size: int) -> Timed:
     _execute("TRUNCATE bench_planned")
     begun, cpu = time.monotonic(), _cpu()
@@ -79,8 +103,10 @@ def _insert(world: World, size: int) -> Timed:
     return Timed(time.monotonic() - begun, _cpu() - cpu)
 
 
-def _plan(world: World, size: int) -> Timed:
+def _plan(world: World, size: int, *, local_time: datetime | None = None) -> Timed:
     execution_id = _launch(world, size)
+    if local_time is not None:
+        Execution.objects.filter(pk=execution_id).update(local_time=local_time, local_past=LocalPast.SEND_NOW)
     begun, cpu = time.monotonic(), _cpu()
     while (planned := plan(execution_id)) is Planned.MORE:
         continue

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -12,7 +13,7 @@ from audiences.models import List
 from benchmarks.contacts import contacts
 from benchmarks.processes import HERE
 from common.authorship import SYSTEM, authored_by
-from executions.models import FrequencyCap, Heartbeat
+from executions.models import FrequencyCap, Heartbeat, QuietHours
 from providers.models import Provider, Sender
 from templates_registry.services import create_template, publish
 from workspaces.keys import create_api_key
@@ -20,6 +21,13 @@ from workspaces.models import Workspace
 from workspaces.roles import Scope
 
 SUBJECT = "Hello {{ first_name }}"
+# Where its people live: forty zones, from +14 to -11.
+ZONES = (
+    *(f"Etc/GMT{hours:+}" for hours in range(-14, 13)),
+    *("Asia/Kathmandu", "Asia/Kolkata", "Asia/Kabul", "Asia/Tehran", "Asia/Yangon", "Australia/Adelaide"),
+    *("Europe/Berlin", "Europe/London", "Europe/Paris", "America/New_York", "America/St_Johns"),
+    *("Australia/Lord_Howe", "Pacific/Chatham"),
+)
 COPIED_AT_ONCE = 10_000
 
 
@@ -54,6 +62,15 @@ class World:
         if on:
             FrequencyCap.objects.create(
                 workspace_id=self.workspace_id, type="email", max=1000, window_seconds=86_400, **authored_by(SYSTEM)
+            )
+
+    def rest(self, *, on: bool) -> None:
+        """With quiet hours that each recipient's clock is asked about, and that nobody has now; or without any."""
+        QuietHours.objects.filter(workspace_id=self.workspace_id).delete()
+        if on:
+            in_three_days = (datetime.now(UTC) + timedelta(days=3)).isoweekday()
+            QuietHours.objects.create(
+                workspace_id=self.workspace_id, starts=22 * 60, ends=8 * 60, days=[in_three_days], **authored_by(SYSTEM)
             )
 
 
@@ -100,8 +117,9 @@ def copy_contacts(workspace_id: int, count: int) -> None:
 
 
 def _contact_rows(workspace_id: int, count: int) -> Iterator[Sequence[Any]]:
-    for contact in contacts(count):
-        yield workspace_id, contact["external_id"], json.dumps(contact["attributes"]), "", "", False
+    for number, contact in enumerate(contacts(count)):
+        zone = ZONES[number % len(ZONES)]
+        yield workspace_id, contact["external_id"], json.dumps(contact["attributes"]), "", zone, False
 
 
 def _list_of(workspace: Workspace, size: int) -> int:
