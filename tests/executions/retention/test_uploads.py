@@ -1,12 +1,14 @@
 """Some days after its last use an upload's file is deleted, and with it whoever came in it alone."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection, transaction
 from django.db.models import F
 from pytest_django import Settings
 
@@ -220,6 +222,36 @@ def test_it_can_not_be_launched_to_any_more(imported: Imported, launched: Send) 
         launched(upload)
     assert [(error.field, error.code) for error in raised.value.errors] == [("audience.id", "purged")]
     assert counts(deliver(launched(kept))) == {"sent": 1}
+
+
+def somebody_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_launch_that_is_about_to_commit_is_waited_for(imported: Imported, launched: Send) -> None:
+    upload = imported()
+    a_month_passes()
+
+    def tend() -> None:
+        try:
+            tend_uploads()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            execution = launched(upload)
+            tending = pool.submit(tend)
+            while not (somebody_waits_for_us() or tending.done()):
+                pass
+            assert not tending.done()
+        tending.result()
+    assert (fresh(upload).purging_at, upload.expires_at) == (None, None)
+    assert counts(deliver(execution)) == {"sent": 2}
 
 
 def test_the_ledger_stays_and_a_refusal_holds_when_the_person_comes_again(imported: Imported, launched: Send) -> None:
