@@ -192,6 +192,9 @@ def test_a_launcher_activates_and_deactivates_it(staff: Staff, workspace: Worksp
         ({"rate_per_minute": "many"}, "a whole number of messages a minute"),
         ({"rate_per_minute": "9" * 20}, "The rate is between"),
         ({"name": "event", "value": "x"}, "event is reserved"),
+        ({"name": "offer", "value": "a\0b"}, "NUL"),
+        ({"name": "a\0b", "value": "x"}, "NUL"),
+        ({"name": "x" * 5_000, "value": "x"}, "at most"),
     ],
 )
 def test_what_is_wrong_activates_nothing(typed: dict[str, str], words: str, staff: Staff, workspace: Workspace) -> None:
