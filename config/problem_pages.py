@@ -76,6 +76,12 @@ PAGES: dict[str, ProblemPage] = {
         "Something that is not over refers to it; the detail says what.",
         "Cancel that or wait until it is finished, then delete again.",
     ),
+    "already_imported": ProblemPage(
+        409,
+        "The same file was imported already",
+        "An upload of the same bytes, read in the same way into the same list, was started before; the detail names it.",
+        "Use that one, or start this one with force=true: it changes only what has changed since.",
+    ),
     "key_in_progress": ProblemPage(
         409,
         "The same request is in progress",
