@@ -7,15 +7,13 @@ Whether a message may have been accepted is known at any moment: only when its e
 import asyncio
 import re
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from providers.contract import Message, Result, Verdict, trouble
-from providers.email.smtp_envelope import Envelope, Unsendable, envelope
+from providers.email.smtp_config import SmtpConfig
+from providers.email.smtp_envelope import Envelope, Extensions, Unsendable, envelope
 from providers.email.smtp_replies import Stage, accepted, judge
 from providers.feed import UNSTARTED, Feed
-
-if TYPE_CHECKING:
-    from providers.email.smtp_session import SmtpSession
 
 _END = b".\r\n"
 _ROUND = re.compile(rb"(250 [^\r\n]*)\r\n250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
@@ -26,6 +24,24 @@ class Run(NamedTuple):
     """How a flow ended; with a failure the connection is gone."""
 
     failure: Result | None = None
+
+
+class Connection(Protocol):
+    """What a flow needs of the session that it speaks over. `proven`: the server has answered for a message before.
+    `dirty`: a refused transaction may linger there. `idle_for` is in seconds."""
+
+    config: SmtpConfig
+    name: str
+    extensions: Extensions
+    proven: bool
+    dirty: bool
+
+    @property
+    def idle_for(self) -> float: ...
+
+    def write(self, parts: list[bytes]) -> None: ...
+
+    def end_flow(self, *, keep: bool) -> None: ...
 
 
 class Exchange:
@@ -50,7 +66,7 @@ class Flow:
 
     stuffed = True
 
-    def __init__(self, session: "SmtpSession", feed: Feed, limit: int) -> None:
+    def __init__(self, session: Connection, feed: Feed, limit: int) -> None:
         self.session = session
         self.feed = feed
         self.limit = limit
