@@ -256,10 +256,11 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
     )
     for place, recipient in enumerate(found, start):
         marked.recipients[place] = (recipient.contact_id, recipient.address_id)
-        if clocks is None or said is None:
+        their = None if said is None else said[recipient.zone or ""]
+        if clocks is None or their is None:
             made = _message_or_fate(prepared, place, recipient, at, attempts=attempts)
         else:
-            made = _by_clock(prepared, place, recipient, now, clocks, said[recipient.zone or ""], attempts=attempts)
+            made = _by_clock(prepared, place, recipient, now, clocks, their, attempts=attempts)
         if isinstance(made, Message):
             marked.messages.append(made)
         else:

@@ -68,27 +68,28 @@ class Clocks:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._minute = -1
-        self._said: Mapping[str, Said] = {}
+        self._said: Mapping[str, Said | None] = {}
 
-    def at(self, now: datetime) -> Mapping[str, Said]:
-        """Stretches begin and end with a minute, on every clock."""
+    def at(self, now: datetime) -> Mapping[str, Said | None]:
+        """None for zones that have nothing to say. Stretches begin and end with a minute, on every clock."""
         minute = int(now.timestamp() // 60)
         if minute != self._minute:
             self._minute, self._said = minute, _Minute(self.terms, now)
         return self._said
 
 
-class _Minute(dict[str, Said]):
+class _Minute(dict[str, Said | None]):
     def __init__(self, terms: Terms, now: datetime) -> None:
         super().__init__()
         self._terms = terms
         self._now = now
 
-    def __missing__(self, name: str) -> Said:
+    def __missing__(self, name: str) -> Said | None:
         terms = self._terms
         zone = zone_named(name) or terms.home
         ends = terms.local.hour(zone).ends if terms.local is not None else None
-        said = self[name] = Said(ends, quiet_at(self._now, zone, terms.hours))
+        quiet = quiet_at(self._now, zone, terms.hours)
+        said = self[name] = None if ends is None and quiet is None else Said(ends, quiet)
         return said
 
 
