@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from common.authorship import SYSTEM
 from common.errors import Conflict
 from executions.rights import erasing
 from executions.rights.erasing import erase_person
-from tests.factories import make_contact, make_workspace
+from tests.audiences.events.sdk_client import Sdk
+from tests.factories import make_app, make_contact, make_workspace, make_write_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EMAIL = "ana@example.test"
@@ -58,6 +60,21 @@ def test_many_who_erase_the_same_person_get_one_answer() -> None:
     subject = Subject(contact_id=ana.pk)
     calls = [lambda: erase_person(workspace_id=workspace.pk, subject=subject, actor=SYSTEM) for _ in range(5)]
     assert len({erasure.pk for erasure in at_once(calls)}) == 1
+
+
+def test_devices_that_identify_meanwhile_are_answered() -> None:
+    """They lock contacts before they write addresses, the other way round than erasing does."""
+    workspace = make_workspace()
+    key = make_write_key(make_app(workspace))
+    for round in range(4):
+        ana = make_contact(workspace, email=EMAIL, external_id=f"ana-{round}")
+        known, new = {"userId": f"ana-{round}", "event": "x"}, {"userId": f"new-{round}", "traits": {"email": EMAIL}}
+        batch = {"batch": [{"type": "track", **known}, {"type": "identify", **new}]}
+        erase = partial(erase_person, workspace_id=workspace.pk, subject=Subject(contact_id=ana.pk), actor=SYSTEM)
+        send = partial(Sdk(key).kept, "batch", batch)
+        at_once([send, erase, send, partial(upsert_contacts, workspace_id=workspace.pk, rows=[{"email": EMAIL}])])
+        assert ana.pk not in Contact.objects.values_list("pk", flat=True)
+        assert Suppression.objects.get().reason == "erased"
 
 
 def test_rows_that_are_held_for_long_refuse_it_and_nothing_is_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
