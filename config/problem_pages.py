@@ -79,7 +79,7 @@ PAGES: dict[str, ProblemPage] = {
     "already_imported": ProblemPage(
         409,
         "The same file was imported already",
-        "An upload of the same bytes, read in the same way into the same list, was started before; the detail names it.",
+        "An upload of the same bytes, read in the same way into the same list, was started; the detail names it.",
         "Use that one, or start this one with force=true: it changes only what has changed since.",
     ),
     "key_in_progress": ProblemPage(
