@@ -44,8 +44,11 @@ def awaited(*, workspace_id: int, contact_ids: Sequence[int]) -> set[int]:
     if live.exclude(state__in=_AHEAD).filter(plan_until__isnull=False, size=None).exists():
         return set(contact_ids)
     batches = Batch.objects.filter(execution__in=live).exclude(state=BatchState.CLOSED)
+    open_ids = list(batches.values_list("pk", flat=True))
+    if not open_ids:
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(_IN_BATCHES, [list(batches.values_list("pk", flat=True)), list(contact_ids)])
+        cursor.execute(_IN_BATCHES, [open_ids, list(contact_ids)])
         return {contact_id for (contact_id,) in cursor.fetchall()}
 
 
