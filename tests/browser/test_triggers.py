@@ -1,5 +1,6 @@
 """A triggered campaign by mouse: built, reviewed, activated, and seen on the events page."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -74,5 +75,6 @@ def test_a_trigger_is_built_activated_and_seen_at_work(
     admin.get_by_role("link", name="Executions", exact=True).last.click()
     picture("trigger-executions")
     admin.get_by_role("link", name="Cart #", exact=False).click()
-    expect(admin.locator("[data-live=state]")).to_have_text("Running")
+    # It runs until its hour is over, which may be now.
+    expect(admin.locator("[data-live=state]")).to_have_text(re.compile("Running|Finished"))
     picture("trigger-live")
