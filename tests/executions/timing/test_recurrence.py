@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from dateutil.rrule import rrulestr
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import FieldError
@@ -16,6 +16,7 @@ from executions.timing.rrule_text import read_rule
 from executions.timing.words import Words, wall_text
 
 THURSDAY = datetime(2026, 12, 24, 10)  # noqa: DTZ001
+calmly = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 FIELDS = ("rrule", "until", "count", "exceptions")
 
 
@@ -144,7 +145,7 @@ STARTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(  # noqa: 
 )
 
 
-@settings(max_examples=60, deadline=None)
+@calmly
 @given(rule=rules(), starts=STARTS)
 def test_a_rule_means_what_dateutil_says_it_means(rule: str, starts: datetime) -> None:
     found = list(islice(Recurrence(rule, read_rule(rule, where="r").arguments, starts).runs(), 12))
@@ -152,7 +153,7 @@ def test_a_rule_means_what_dateutil_says_it_means(rule: str, starts: datetime) -
         assert found == list(islice(rrulestr(rule, dtstart=starts), len(found)))
 
 
-@settings(max_examples=60, deadline=None)
+@calmly
 @given(rule=rules(), starts=STARTS, place=st.integers(0, 9))
 def test_counting_on_from_a_run_finds_the_same_runs(rule: str, starts: datetime, place: int) -> None:
     whole = Recurrence(rule, read_rule(rule, where="r").arguments, starts)
@@ -162,7 +163,7 @@ def test_counting_on_from_a_run_finds_the_same_runs(rule: str, starts: datetime,
         assert after == found[place + 1 :]
 
 
-@settings(max_examples=60, deadline=None)
+@calmly
 @given(
     rule=rules(), starts=STARTS, zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", RECIPIENT, "Nowhere"])
 )
