@@ -59,7 +59,7 @@ def measure_latency(table: Table, bench: Bench, receiver: Process) -> None:
             f"{RATE} triggered messages a second, from the event's acceptance to the provider's of its message",
             f"p99 ≤ {LATENCY_BAR_SECONDS:g} s",
             f"p99 {found.most:.2f} s",
-            found.most <= LATENCY_BAR_SECONDS,
+            found.most <= LATENCY_BAR_SECONDS and not late,
             f"p50 {found.half:.2f} s, most {found.last:.2f} s; {found.sent:,} events by requests of {BATCH}{late};"
             f" CPU µs a message: workers {own:.0f}, web {web:.0f}, PostgreSQL {database:.0f}",
         )
@@ -111,7 +111,8 @@ def _activated_at(url: str, world: World, event: str) -> int:
 
 
 def _send_steadily(bench: Bench, *, seconds: int, first: int) -> str:
-    """Each sender at its own times; one that is late does not wait. Says so where the rate was not kept."""
+    """Each sender at its own times; one that is late does not wait. Says so where the rate was not kept: then the bar
+    is not reached, whatever the latency."""
     requests = [_body(EVENT, first + n * BATCH, BATCH) for n in range(RATE * seconds // BATCH)]
     begins = time.monotonic() + 0.1
     failures: list[str] = []
