@@ -22,13 +22,14 @@ from executions.admin_pages.audience_words import audience_words
 from executions.launching.preview import preview_launch
 from executions.models import FrequencyCap, TriggerActivation
 from executions.reading.activations import counts_on_wire, last_activation, waiting_for
-from executions.triggering.fitting import fitting_of_late
+from executions.triggering.fitting import fitting_of_late, latest_of_the_business
 from executions.triggering.request import ActivationRequest
 from executions.triggering.services import activate_trigger, deactivate_trigger
 from workspaces.admin_scope import actor_of, get_scoped_object_or_404, may
 from workspaces.roles import Role
 
 _BLANK_PAIRS, _MOST_PAIRS = 3, 200
+_SHOWN_PROPERTIES = 300
 # What became of events, in the words of a person.
 COUNT_WORDS = {
     "launched": "sent on",
@@ -140,6 +141,7 @@ def _screen(request: HttpRequest, campaign: Campaign, form: ActivationForm, *, s
         "activation": activation,
         "facts": _facts(campaign, shown) if shown else [],
         "fitting": fitting_of_late(trigger) if trigger and not active else None,
+        "latest": _latest(trigger) if trigger and trigger.business and not active else None,
         "figures": _figures(activation) if activation else [],
         "caps": _caps(campaign),
         "can_launch": may(request, campaign.workspace_id, Role.LAUNCHER),
@@ -172,6 +174,15 @@ def _facts(campaign: Campaign, trigger: EventTrigger) -> list[tuple[str, str]]:
         words = audience_words(workspace_id=campaign.workspace_id, audience=trigger.audience)
         found.append(("To", words))
     return [*found, ("How often", per_contact_words(trigger))]
+
+
+def _latest(trigger: EventTrigger) -> dict[str, Any] | None:
+    found = latest_of_the_business(trigger)
+    if found is None:
+        return None
+    text = json.dumps(found.properties, ensure_ascii=False)
+    errors = [error.message for error in found.errors]
+    return {"properties": text[:_SHOWN_PROPERTIES], "contacts": found.contacts, "errors": errors}
 
 
 def _figures(activation: TriggerActivation) -> list[tuple[int, str]]:

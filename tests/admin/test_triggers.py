@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from audiences.events.models import EventTrigger
+from audiences.events.server_events import accept_events
 from campaigns.models import Campaign
 from campaigns.triggers import wire_trigger_of
 from executions.models import TriggerActivation
@@ -165,6 +166,30 @@ def test_the_page_says_what_will_be_sent_upon_what(staff: Staff, workspace: Work
     assert "3 events of 1 contact would have fitted" in text
     assert 'value="activate"' not in text
     assert "takes the role of a launcher" in text
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [
+        ({"sku": "A-1"}, 'launched to <strong class="v-number">2</strong> contacts'),
+        ({"sku": 7}, 'launched to <strong class="v-number">0</strong> contacts'),
+        ({}, "The event has no property &quot;sku&quot;"),
+    ],
+)
+def test_the_latest_event_of_the_business_shows_whom_it_would_have_reached(
+    properties: dict[str, Any], words: str, staff: Staff, workspace: Workspace
+) -> None:
+    for _ in range(2):
+        make_contact(workspace, attributes={"watched": ["A-1"]})
+    rule = {"type": "attribute", "name": "watched", "value_type": "list", "operator": "has", "value": {"event": "sku"}}
+    audience = {"type": "segment", "id": make_segment(workspace, rule).pk, "exclude": []}
+    campaign, client = make_campaign(workspace), staff(Role.VIEWER)
+    make_trigger(campaign, event_name="price_dropped", business=True, audience=audience)
+    assert "launched to" not in client.get(activate(campaign)).content.decode()
+    accept_events(workspace_id=workspace.pk, rows=[{"name": "price_dropped", "properties": properties}])
+    text = client.get(activate(campaign)).content.decode()
+    assert "1 such event came" in text
+    assert words in text
 
 
 def test_a_launcher_activates_and_deactivates_it(staff: Staff, workspace: Workspace) -> None:
