@@ -18,7 +18,7 @@ from audiences.files.streams import inflated_limit, too_much_inflated
 
 MEMORY_MEGABYTES = 768
 """What the child may use beyond what it began with."""
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 """How long the child may say nothing; where it skips rows, it says so."""
 _LEAST_ROW_BYTES = 4
 _PIECE = 256 * 1024
