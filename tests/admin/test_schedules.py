@@ -52,10 +52,17 @@ def test_the_launch_screen_makes_one_schedule_of_a_double_click(staff: Staff, wo
 def test_each_recipients_local_time_is_chosen_with_what_becomes_of_the_late(staff: Staff, workspace: Workspace) -> None:
     make_contact(workspace)
     typed = {"when": "later", "clock": "recipient", "when_past": "send_now", "cut_off": "time", "cut_off_time": "21:00"}
-    launch(staff(Role.LAUNCHER), make_campaign(workspace), **typed)
+    client = staff(Role.LAUNCHER)
+    page = client.get(launch(client, make_campaign(workspace), **typed)["Location"]).content.decode()
     execution = Execution.objects.get()
     assert (execution.timezone, execution.local_past) == ("recipient", "send_now")
     assert f"{execution.local_time:%Y-%m-%dT%H:%M} {execution.cut_off_local:%H:%M}" == f"{IN_A_MONTH}T10:00 21:00"
+    for words in (
+        f"{IN_A_MONTH} 10:00 in each recipient's local time",
+        "Send to them at once",
+        f"{IN_A_MONTH} 21:00 in",
+    ):
+        assert words in page, words
 
 
 @pytest.mark.parametrize(
