@@ -39,7 +39,7 @@ class _Given:
     event: NewEvent
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def accept_events(
     *, workspace_id: int, rows: Sequence[Any], create_missing: bool = True, prefix: str = "events"
 ) -> EventsReport:
@@ -67,7 +67,7 @@ def accept_events(
 
 
 def _parse(workspace_id: int, rows: Sequence[Any], now: datetime, report: EventsReport, prefix: str) -> list[_Given]:
-    apps = dict(App.objects.filter(workspace_id=workspace_id).values_list("app_id", "pk"))
+    apps = _apps(workspace_id) if any(isinstance(row, dict) and row.get("app_id") for row in rows) else {}
     parsed = []
     for index, row in enumerate(rows):
         try:
@@ -75,6 +75,10 @@ def _parse(workspace_id: int, rows: Sequence[Any], now: datetime, report: Events
         except BadValue as error:
             report.rejected.append(_rejection(index, error, prefix))
     return parsed
+
+
+def _apps(workspace_id: int) -> dict[str, int]:
+    return dict(App.objects.filter(workspace_id=workspace_id).values_list("app_id", "pk"))
 
 
 def _parse_event(index: int, row: object, apps: Mapping[str, int], now: datetime) -> _Given:
