@@ -114,8 +114,8 @@ def merge_fragments() -> None:
                 WHERE state = {open} AND lease_token IS NULL AND marked_to = 0 AND reason <> 'ready' AND size < {half}
                 FOR UPDATE SKIP LOCKED
             ), heaped AS (
-                SELECT *, sum(size) OVER (PARTITION BY execution_id, attempt, reason, not_before ORDER BY id) / {half}
-                    AS heap FROM fragments
+                SELECT *, (sum(size) OVER (PARTITION BY execution_id, attempt, reason, not_before ORDER BY id) - size)
+                    / {half} AS heap FROM fragments
             ), merged AS MATERIALIZED (
                 SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id, execution_id, workspace_id,
                     attempt, reason, not_before, sum(size) AS size, array_agg(id) AS ids
