@@ -46,7 +46,9 @@ def test_columns_are_mapped_by_mouse(admin: Page, workspace: Workspace, tmp_path
     admin.get_by_label("Customer no becomes").select_option("external_id")
     admin.get_by_label("E-mail address becomes").select_option("email")
     admin.get_by_label("Note becomes").select_option("")
-    expect(admin.locator("[data-part=rows] thead")).not_to_contain_text("Note")
+    expect(admin.locator("[data-part=errors]")).to_be_empty()
+    expect(rows).to_have_count(3)
+    expect(admin.locator("[data-part=rows] thead")).not_to_contain_text("note")
     picture("upload-mapped")
     admin.get_by_role("button", name="Start import").click()
 
