@@ -44,7 +44,7 @@ def open_lanes(execution_id: int, *, most: int = MAX_LANES) -> list[Turn]:
                             AND (p.unavailable_until IS NULL OR p.unavailable_until <= clock_timestamp())))
                     LIMIT {most}) d
             ), slots AS (
-                SELECT slot FROM generate_series(0, {target} - 1) slot
+                SELECT slot FROM generate_series(0, least({processes}, {limit})::integer - 1) slot
                 WHERE NOT EXISTS (SELECT FROM executions_lane l
                     WHERE l.execution_id = {id} AND l.slot = slot.slot AND NOT l.idle)
                 ORDER BY slot LIMIT (SELECT n FROM due)
@@ -59,27 +59,25 @@ def open_lanes(execution_id: int, *, most: int = MAX_LANES) -> list[Turn]:
                 ends=ENDS,
                 open=Literal(BatchState.OPEN.value),
                 closed=Literal(BatchState.CLOSED.value),
-                target=Literal(worker_processes()),
+                processes=_PROCESSES,
+                limit=Literal(MAX_LANES),
                 most=Literal(most),
             )
         )
         return [Turn(*row) for row in cursor.fetchall()]
 
 
-def worker_processes() -> int:
-    """As many lanes an execution has."""
-    return min(living_processes(), MAX_LANES)
+_PROCESSES = SQL("""
+    coalesce(nullif((SELECT sum(capacity) FROM executions_heartbeat
+        WHERE component = 'worker' AND seen_at > clock_timestamp() - make_interval(secs => {})), 0), {})
+""").format(Literal(ALIVE_SECONDS), Literal(DEFAULT_LANES))
 
 
 def living_processes() -> int:
-    """How many tasks the living workers run at once."""
+    """How many tasks the living workers run at once: an execution has as many lanes, up to `MAX_LANES`."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(capacity), 0) FROM executions_heartbeat WHERE component = 'worker'"
-            " AND seen_at > clock_timestamp() - make_interval(secs => %s)",
-            [ALIVE_SECONDS],
-        )
-        return int(cursor.fetchone()[0]) or DEFAULT_LANES
+        cursor.execute(SQL("SELECT {}").format(_PROCESSES))
+        return int(cursor.fetchone()[0])
 
 
 def begin_turn(turn: Turn) -> Turn | None:
