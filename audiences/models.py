@@ -83,7 +83,12 @@ class Address(models.Model):
             models.CheckConstraint(condition=Q(state__in=AddressState.values), name="address_state_known"),
             models.CheckConstraint(condition=Q(consent__in=Consent.values), name="address_consent_known"),
         ]
-        indexes = [models.Index(fields=["workspace", "type", "value"], name="address_by_value")]
+        indexes = [
+            models.Index(fields=["workspace", "type", "value"], name="address_by_value"),
+            models.Index(
+                fields=["workspace", "type", "value"], condition=Q(consent="unsubscribed"), name="address_refused"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.value

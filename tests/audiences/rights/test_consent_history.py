@@ -180,3 +180,29 @@ def test_who_was_deleted_having_unsubscribed_stays_so(api: Api, ana: Address, wo
     by_api(workspace, {})
     [held] = Suppression.objects.all()
     assert (held.value, held.reason, held.source) == (EMAIL, "unsubscribed", "desk")
+
+
+@pytest.mark.parametrize("proof", [{}, {"consent": "subscribed"}, {"consent": "subscribed", "consent_source": "x"}])
+def test_who_comes_under_another_name_has_not_subscribed_by_that(
+    proof: dict[str, str], ana: Address, workspace: Workspace
+) -> None:
+    refuse(ana)
+    rows = [{"external_id": "again", "addresses": [{"type": "email", "value": EMAIL.upper(), **proof}]}]
+    assert upsert_contacts(workspace_id=workspace.pk, rows=rows).created == 1
+    again = Address.objects.get(contact__external_id="again")
+    assert (again.consent, again.consent_source) == ("unsubscribed", "desk")
+
+
+def test_unless_they_prove_it(ana: Address, workspace: Workspace) -> None:
+    refuse(ana)
+    proven = {"type": "email", "value": EMAIL, "consent": "subscribed", **PROOF}
+    upsert_contacts(workspace_id=workspace.pk, rows=[{"external_id": "again", "addresses": [proven]}])
+    assert Address.objects.get(contact__external_id="again").consent == "subscribed"
+    assert Address.objects.get(pk=ana.pk).consent == "unsubscribed"
+
+
+def test_refusals_elsewhere_are_no_concern(ana: Address, other_workspace: Workspace) -> None:
+    refuse(ana)
+    make_contact(other_workspace, email="b@example.test").addresses.update(consent="unsubscribed")
+    upsert_contacts(workspace_id=other_workspace.pk, rows=[{"email": EMAIL}])
+    assert Address.objects.get(workspace=other_workspace, value=EMAIL).consent == "subscribed"
