@@ -18,16 +18,15 @@ from campaigns.models import OnCap
 from executions.caps import reservation
 from executions.caps.reservation import CapRow, Caps
 from executions.delivery.batches import Claim, park
-from executions.delivery.clocks import Clocks, Said
-from executions.delivery.fates import Fate, parked, render_error, skipped
+from executions.delivery.fates import Fate, parked, skipped
+from executions.delivery.judging import by_clock, message_or_fate
 from executions.delivery.leases import LET_GO_IF_SILENT
 from executions.delivery.prepared import Prepared, Recording
 from executions.delivery.progressing import update_sql
-from executions.delivery.roster import NESTED_LOOPS, Recipient
+from executions.delivery.roster import NESTED_LOOPS
 from executions.delivery.window import Counts, Recorded, Window, record
 from executions.states import SkipReason, State
 from providers.contract import Message
-from templates_registry.liquid import MissingVariable, TemplateError
 
 # Rendering shares the loop with the sockets: it pauses after this many messages.
 RENDERED_AT_ONCE = 50
@@ -258,9 +257,9 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
         marked.recipients[place] = (recipient.contact_id, recipient.address_id)
         their = None if said is None else said[recipient.zone or ""]
         if clocks is None or their is None:
-            made = _message_or_fate(prepared, place, recipient, at, attempts=attempts)
+            made = message_or_fate(prepared, place, recipient, at, attempts=attempts)
         else:
-            made = _by_clock(prepared, place, recipient, now, clocks, their, attempts=attempts)
+            made = by_clock(prepared, place, recipient, now, clocks, their, attempts=attempts)
         if isinstance(made, Message):
             marked.messages.append(made)
         else:
@@ -268,34 +267,6 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
         if not place % RENDERED_AT_ONCE:
             await asyncio.sleep(0)
     return marked
-
-
-def _message_or_fate(
-    prepared: Prepared, place: int, recipient: Recipient, at: datetime, *, attempts: int
-) -> Message | Fate:
-    if recipient.reason is not None:
-        return skipped(SkipReason(recipient.reason), attempts=attempts)
-    try:
-        return prepared.compose(place, recipient, at)
-    except MissingVariable as missing:
-        return skipped(SkipReason.MISSING_VARIABLE, missing.name, attempts=attempts)
-    except (TemplateError, ValueError) as error:
-        return render_error(str(error), attempts=attempts)
-
-
-def _by_clock(
-    prepared: Prepared, place: int, recipient: Recipient, now: datetime, clocks: Clocks, said: Said, *, attempts: int
-) -> Message | Fate:
-    """What the recipient's own clock says comes before the caps. Nobody's message is rendered to be too late."""
-    if recipient.reason is None and said.ends is not None and said.ends <= now:
-        return skipped(SkipReason.CUT_OFF, attempts=attempts)
-    made = _message_or_fate(prepared, place, recipient, now.replace(microsecond=0), attempts=attempts)
-    if said.quiet is None or not isinstance(made, Message):
-        return made
-    if said.quiet.until is None:
-        return skipped(SkipReason.QUIET_HOURS, clocks.terms.rules[said.quiet.place], attempts=attempts)
-    wait = (said.quiet.until - now).total_seconds()
-    return parked(SkipReason.QUIET_HOURS.value, max(wait, 1.0), attempts=attempts)
 
 
 async def _settle_caps(
