@@ -91,6 +91,8 @@ def upsert_contacts(
             # Somebody made the same contact, or locked an address, by another way than an upsert.
             if not left or not isinstance(error.__cause__, errors.IntegrityError | errors.DeadlockDetected):
                 raise
+        finally:
+            people.part()
     raise AssertionError("unreachable")
 
 

@@ -1,3 +1,4 @@
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -5,6 +6,7 @@ from typing import Any
 import pytest
 
 from audiences.models import Address, Contact, List, Suppression, Upload, UploadMembership
+from audiences.people import KnownAddress, Person
 from audiences.upsert import UpsertReport, upsert_contacts
 from common.channels import Type
 from workspaces.models import App, Workspace
@@ -284,3 +286,16 @@ def test_a_person_whose_address_an_older_one_gets_in_the_same_call_is_still_writ
     assert counts(report) == (0, 3, 0, 0)
     assert Contact.objects.get(external_id=None).attributes == {"a": 1}
     assert attributes_of("older") == {"b": 1}
+
+
+def test_what_an_upsert_held_is_freed_without_a_collection_of_cycles(workspace: Workspace) -> None:
+    """Workers make one every few hundred thousand objects: an import grew by them."""
+    rows = [{"external_id": str(i), "email": f"u{i}@example.test"} for i in range(50)]
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            upsert_contacts(workspace_id=workspace.pk, rows=rows)
+        assert not [one for one in gc.get_objects() if isinstance(one, Person | KnownAddress)]
+    finally:
+        gc.enable()
