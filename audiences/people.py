@@ -1,5 +1,6 @@
 """Who a call names, in memory: rows are applied one after another, as if each had been a call of its own. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +74,8 @@ class People:
     added: list[KnownAddress] = field(default_factory=list)
     resubscribed: set[AddressKey] = field(default_factory=set)
     said_anew: "list[SaidAnew]" = field(default_factory=list)
+    refused: dict[AddressKey, dict[tuple[bool, int], Said]] = field(default_factory=dict)
+    """Who has unsubscribed the address, by age: whoever comes with it anew is not asked less."""
 
     def changed_addresses(self) -> list[KnownAddress]:
         everyone = (*self.existing, *self.created)
@@ -154,17 +157,30 @@ class People:
         return person.addresses.get(key)
 
     def _add(self, person: Person, row: AddressRow) -> None:
-        known = KnownAddress(
-            id=None,
-            key=row.key,
-            owner=person,
-            platform=row.platform,
-            consent=row.consent or SUBSCRIBED,
-            consent_source=row.consent_source,
-            consent_at=row.consent_at,
-        )
+        said = self._first_said(row)
+        known = KnownAddress(None, row.key, person, row.platform, *said)
+        if said.consent == UNSUBSCRIBED:
+            self._note(known, said)
         self.added.append(known)
         self._index(known, person)
+
+    def _first_said(self, row: AddressRow) -> Said:
+        """Another contact's refusal of the same email or number holds for this one too, unless there is newer proof."""
+        refusals = self.refused.get(row.key)
+        if refusals and row.consent != UNSUBSCRIBED:
+            newest = _newest([refusals[age] for age in sorted(refusals)])
+            if row.consent is None or not _proven_after(row, newest.at):
+                return newest
+        return Said(row.consent or SUBSCRIBED, row.consent_source, row.consent_at)
+
+    def _note(self, known: KnownAddress, said: Said) -> None:
+        if known.owner is None or known.key[0] in APP_TYPES:
+            return
+        age = self._age(known.owner)
+        if said.consent == UNSUBSCRIBED:
+            self.refused.setdefault(known.key, {})[age] = said
+        else:
+            self.refused.get(known.key, {}).pop(age, None)
 
     def _move(self, known: KnownAddress, person: Person, key: AddressKey) -> None:
         """A device is whose who identified on it last."""
@@ -205,7 +221,13 @@ class People:
             return False
         self.said_anew.append(SaidAnew(known, before, after))
         known.consent, known.consent_source, known.consent_at = after
+        self._note(known, after)
         return True
+
+
+def _newest(refusals: Sequence[Said]) -> Said:
+    """The first of those that are as new."""
+    return max(refusals, key=lambda said: said.at.timestamp() if said.at else float("-inf"))
 
 
 def _packed(attributes: Attributes) -> bytes:
@@ -222,9 +244,13 @@ def may_change(known: KnownAddress, row: AddressRow) -> bool:
     """
     if known.consent != UNSUBSCRIBED or row.consent != SUBSCRIBED:
         return True
+    return _proven_after(row, known.consent_at)
+
+
+def _proven_after(row: AddressRow, refused_at: datetime | None) -> bool:
     if not row.consent_source or row.consent_at is None:
         return False
-    return known.consent_at is None or row.consent_at > known.consent_at
+    return refused_at is None or row.consent_at > refused_at
 
 
 def _naming_field(row: ContactRow) -> str:
