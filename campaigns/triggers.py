@@ -40,8 +40,8 @@ def set_trigger(*, campaign: Campaign, definition: dict[str, Any] | None) -> boo
 
 
 def refuse_active(*, campaign: Campaign, what: str) -> None:
-    """Raises `Conflict`."""
-    found = trigger_of(campaign.pk)
+    """Raises `Conflict`. Nobody activates it until the transaction ends."""
+    found = EventTrigger.objects.select_for_update(no_key=True).filter(campaign_id=campaign.pk).first()
     if found is not None and found.active:
         raise active_conflict(campaign, what)
 

@@ -91,7 +91,9 @@ def _frozen_audience(workspace_id: int, trigger: EventTrigger) -> tuple[dict[str
 
 
 def _lock(campaign: Campaign) -> EventTrigger:
-    """Until the transaction ends; events are held against it meanwhile."""
+    """Until the transaction ends; events are held against it meanwhile. The campaign comes first, as where it is
+    changed: an activation refers to it, and would wait for it in the end."""
+    Campaign.objects.select_for_update(no_key=True, of=("self",)).get(pk=campaign.pk)
     found = EventTrigger.objects.select_for_update(no_key=True, of=("self",))
     trigger = found.filter(campaign_id=campaign.pk, workspace_id=campaign.workspace_id).first()
     if trigger is None:
