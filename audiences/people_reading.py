@@ -56,13 +56,15 @@ def _read_refusals(workspace_id: int, rows: Sequence[ContactRow], people: People
         people.refused.setdefault((kind, None, value), {})[False, contact_id] = Said(UNSUBSCRIBED, source, at)
 
 
-# By the index address_refused, which has nobody else.
+# By the index address_refused, which has nobody else. OFFSET 0: one by one, or PostgreSQL reads every refusal.
 _ANY_REFUSAL = "SELECT EXISTS (SELECT FROM audiences_address WHERE workspace_id = %s AND consent = 'unsubscribed')"
 _REFUSALS = """
 SELECT a.type, a.value, a.contact_id, a.consent_source, a.consent_at
 FROM unnest(%s::text[], %s::text[]) AS named(type, value)
-JOIN audiences_address a ON a.workspace_id = %s AND a.type = named.type AND a.value = named.value
- AND a.consent = 'unsubscribed'
+CROSS JOIN LATERAL (
+    SELECT * FROM audiences_address
+    WHERE workspace_id = %s AND type = named.type AND value = named.value AND consent = 'unsubscribed' OFFSET 0
+) a
 """
 
 
