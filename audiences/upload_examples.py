@@ -66,7 +66,22 @@ UPLOADED: dict[str, Any] = {
     "started_at": None,
     "finished_at": None,
 }
+STARTED: dict[str, Any] = {name: value for name, value in UPLOADED.items() if name != "repeated"}
 CHANGE: dict[str, Any] = {"mapping": _MAPPING, "list_id": 42, "keep": True}
+CHANGED: dict[str, Any] = {
+    **STARTED,
+    "message": "Upload changed successfully",
+    "state": "mapping",
+    "mapping": _MAPPING,
+    "actions": ["start", "cancel"],
+}
+CANCELLED: dict[str, Any] = {
+    **STARTED,
+    "message": "Upload cancelled successfully; what was imported stays",
+    "state": "cancelled",
+    "actions": [],
+    "finished_at": "2026-11-23T10:00:02Z",
+}
 TRIAL: dict[str, Any] = {"mapping": _MAPPING, "encoding": "utf-8"}
 PREVIEW: dict[str, Any] = {
     "upload_id": 9,

@@ -141,7 +141,10 @@ class UploadViewSet(ViewSet):
         description="In the state mapping. The mapping is replaced in whole.",
         request=UploadChange,
         responses=UploadAnswer,
-        examples=[OpenApiExample("A mapping", examples.CHANGE, request_only=True)],
+        examples=[
+            OpenApiExample("A mapping", examples.CHANGE, request_only=True),
+            OpenApiExample("Changed", examples.CHANGED, response_only=True),
+        ],
     )
     def partial_update(self, request: Request, upload_id: int) -> Response:
         changes = read_or_refuse(UploadChange, request.data)
@@ -183,7 +186,10 @@ class UploadViewSet(ViewSet):
         parameters=[IDEMPOTENCY_KEY],
         request=UploadStart,
         responses=UploadAnswer,
-        examples=[OpenApiExample("Start", {"force": False}, request_only=True)],
+        examples=[
+            OpenApiExample("Start", {"force": False}, request_only=True),
+            OpenApiExample("Started", examples.STARTED, response_only=True),
+        ],
     )
     @idempotent
     def start(self, request: Request, upload_id: int) -> Response:
@@ -200,6 +206,7 @@ class UploadViewSet(ViewSet):
         parameters=[IDEMPOTENCY_KEY],
         request=None,
         responses=UploadAnswer,
+        examples=[OpenApiExample("Cancelled", examples.CANCELLED, response_only=True)],
     )
     @bodiless
     def cancel(self, request: Request, upload_id: int) -> Response:

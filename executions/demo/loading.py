@@ -123,7 +123,8 @@ def _everyone(workspace: Workspace, actor: Actor) -> List:
 
 def _people(workspace: Workspace, everyone: List, actor: Actor, count: int) -> None:
     """By the import that a customer would use; one that was interrupted is gone on with."""
-    upload = Upload.objects.filter(workspace=workspace, list=everyone, name=UPLOAD).exclude(state=UploadState.FAILED)
+    unusable = (UploadState.FAILED, UploadState.CANCELLED)
+    upload = Upload.objects.filter(workspace=workspace, list=everyone, name=UPLOAD).exclude(state__in=unusable)
     found = upload.order_by("pk").first()
     if found is not None and found.state == UploadState.FINISHED:
         return

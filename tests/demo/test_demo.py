@@ -82,7 +82,7 @@ def test_a_lost_file_gets_a_new_password_and_key_and_the_lost_key_is_revoked(dem
 
 def test_an_interrupted_import_is_gone_on_with(demo: Demo) -> None:
     Contact.objects.all().delete()
-    Upload.objects.update(state="waiting", bytes_read=0, lines_read=0, rejected_bytes=0)
+    Upload.objects.update(state="waiting", bytes_read=0, position=0, lines_read=0, rejected_bytes=0, rejected_kept=0)
     load_demo(as_variables(demo, URL), count=COUNT)
     assert Upload.objects.get().state == "finished" and Contact.objects.count() == COUNT + len(awkward()) - 1
 
