@@ -155,12 +155,10 @@ def eta_seconds(execution: Execution, progress: Progress, rate: float, *, now: d
         return None
     waiting = sum(one.recipients for one in progress.waiting)
     left = progress.counts["pending"] - waiting
-    if left and not rate:
+    if not rate and (left or not waiting):
         return None
     last = (progress.waiting[-1].until - (now or datetime.now(UTC))).total_seconds() if waiting else 0.0
-    if not waiting and not rate:
-        return None
-    return round(max(progress.counts["pending"] / rate if rate else 0.0, last))
+    return round(max(left / rate if rate else 0.0, last))
 
 
 def _waits(execution: Execution) -> bool:

@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
+from audiences.models import Address
 from campaigns.models import Purpose
+from common.authorship import SYSTEM
 from executions.delivery import lanes, planning
 from executions.delivery.planning import plan
 from executions.delivery.sweeping import merge_fragments
 from executions.launching.checks import database_time
+from executions.launching.retrying import retry_failed
 from executions.models import Batch, Delivery
 from executions.quiet_hours.rules import delete_quiet_hours, update_quiet_hours
 from executions.reading.progress import eta_seconds, execution_wire, progress_of
 from executions.reading.waiting import waiting_in_words
 from executions.states import BatchState, State
+from providers.models import Provider
 from tests.executions.own_clocks import EAST, HOME, HOUR, WEST, by_reason, planned, quiet_now, waits, wall_now
 from tests.executions.rows import ledger, make_execution
 from tests.executions.work import counts, deliver, drain_all, make_due, sweep_all
@@ -117,6 +121,27 @@ def test_contacts_who_are_gone_before_a_retry_have_no_clock(workspace: Workspace
     person.delete()
     make_due(execution)
     assert by_reason(drain_all(execution)) == {"deleted": 1}
+
+
+def test_a_retry_asks_the_clocks_of_whom_the_ledger_names(workspace: Workspace) -> None:
+    """Also of those who are gone meanwhile: they have none."""
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@bad.test": "failed"}})
+    people = [make_contact(workspace, email=f"{place}@bad.test", timezone=HOME) for place in range(3)]
+    first = deliver(make_execution(workspace))
+    assert counts(first) == {"failed": 3}
+    people[0].delete()
+    Address.objects.filter(workspace=workspace).update(state="active")
+    quiet_now(workspace)
+    made = retry_failed(execution_id=first.pk, workspace_id=workspace.pk, actor=SYSTEM, include=("failed",)).execution
+    assert made is not None
+    execution = planned(made)
+    assert (execution.state, execution.planned_skips, sum(waits(execution).values())) == (
+        State.RUNNING,
+        {"deleted": 1},
+        2,
+    )
+    assert {reason for reason, _ in waits(execution)} == {"quiet_hours"}
+    assert (execution.size, execution.planned_skips) == (3, {"deleted": 1})
 
 
 def test_without_an_hour_nothing_of_it_is_in_the_plan(workspace: Workspace) -> None:
