@@ -75,7 +75,7 @@ def test_every_operation_is_opened_by_a_key(schema: Any) -> None:
 
 def test_every_post_that_makes_something_takes_an_idempotency_key(schema: Any) -> None:
     for name, operation in operations(schema):
-        if name.startswith("post") and not name.endswith(("/preview", "/test")):  # those make nothing
+        if name.startswith("post") and not name.endswith(("/preview", "/test", "/count")):  # those make nothing
             assert "Idempotency-Key" in [one["name"] for one in operation.get("parameters", [])], name
 
 
