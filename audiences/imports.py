@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from audiences.file_records import Record, Source, open_source
 from audiences.files.errors import UnusableFile
+from audiences.files.streams import refuse_rows
 from audiences.models import Upload, UploadKind, UploadState
 from audiences.rejected_file import RefusedRecord, append_refused
 from audiences.suppression_files import meaning_of, write_rows
@@ -123,6 +124,8 @@ def _import_chunks(upload: Upload, source: Source, until: float) -> bool:
     began = time.monotonic()
     for chunk in _chunks(source):
         _import_chunk(upload, source, chunk, began)
+        if upload.compression:
+            refuse_rows(source.line, upload.bytes_total)
         began = time.monotonic()
         if began >= until:
             _move(upload, lease_until=None, lease_token=None)

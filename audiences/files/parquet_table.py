@@ -14,13 +14,12 @@ import orjson
 from audiences.bad_value import BadValue, shown
 from audiences.files.csv_table import Row, refuse_nul
 from audiences.files.errors import UnusableFile
-from audiences.files.streams import inflated_limit, too_much_inflated
+from audiences.files.streams import inflated_limit, refuse_rows, too_much_inflated
 
 MEMORY_MEGABYTES = 768
 """What the child may use beyond what it began with."""
 PATIENCE_SECONDS = 30.0
 """How long the child may say nothing; where it skips rows, it says so."""
-_LEAST_ROW_BYTES = 4
 _PIECE = 256 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 _TOO_LONG = BadValue("too_long", "The row is longer than 1 MiB.")
@@ -106,8 +105,7 @@ class ParquetTable:
             twice = next(name for name in names if names.count(name) > 1)
             raise UnusableFile(f"The file has several columns {shown(twice)}; give each a name of its own.")
         size = os.fstat(file.fileno()).st_size
-        if about["rows"] > inflated_limit(size) // _LEAST_ROW_BYTES:
-            raise too_much_inflated(size)
+        refuse_rows(about["rows"], size)
         return cls(path, size, names, about["kinds"], about["rows"])
 
     @property

@@ -15,6 +15,7 @@ _SKIPPED_AT_ONCE = 1024 * 1024
 _EMPTY_MEMBERS = 1_000
 FREELY_INFLATED = 64 * 1024 * 1024
 INFLATED_TIMES = 100
+FREE_ROWS = 2_000_000
 MOST_INFLATED = 64 * 1024**3
 
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251")
@@ -30,6 +31,16 @@ def too_much_inflated(file_bytes: int) -> UnusableFile:
         f"The file of {file_bytes:,} bytes holds more than {inflated_limit(file_bytes):,} when it is unpacked, which no"
         f" file of contacts does. If it is one, upload it without compression."
     )
+
+
+def refuse_rows(rows: int, file_bytes: int) -> None:
+    """Of a compressed file: a person takes a byte of it at least, also beside others who are much alike."""
+    limit = FREE_ROWS + file_bytes
+    if rows > limit:
+        raise UnusableFile(
+            f"The file of {file_bytes:,} bytes holds more than {limit:,} rows when it is unpacked, which no file of"
+            " contacts does. If it is one, upload it without compression."
+        )
 
 
 @dataclass(slots=True)

@@ -80,6 +80,14 @@ def test_a_gzip_bomb_is_stopped(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert upload.rows_read <= 2
 
 
+def test_a_bomb_of_rows_is_stopped(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "FREE_ROWS", 1_000)
+    monkeypatch.setattr("audiences.imports.CHUNK_ROWS", 500)
+    upload = run(make(gzip.compress(b"external_id\n" + b"1\n" * 100_000), "people.csv.gz"))
+    assert upload.state == "failed" and "rows when it is unpacked" in upload.error
+    assert upload.rows_read < 3_000
+
+
 def test_a_bomb_of_empty_members_is_stopped(make: Make) -> None:
     with pytest.raises(Invalid) as caught:
         make(gzip.compress(b"external_id\n1\n") + gzip.compress(b"") * 1_100, "people.csv.gz")

@@ -148,10 +148,18 @@ def test_rows_that_come_of_nothing_are_refused(make: Make, monkeypatch: pytest.M
     """One value a million times takes no room in the file."""
     content = parquet_of({"external_id": pyarrow.array(["x"] * 1_000_000).dictionary_encode()})
     assert len(content) < 10_000
-    monkeypatch.setattr(streams, "FREELY_INFLATED", 1_000_000)
+    monkeypatch.setattr(streams, "FREE_ROWS", 100_000)
     with pytest.raises(Invalid) as caught:
         make(content, "people.parquet")
-    assert "when it is unpacked" in caught.value.errors[0].message
+    assert "rows when it is unpacked" in caught.value.errors[0].message
+
+
+def test_cells_that_come_of_nothing_are_stopped(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    city = pyarrow.array(["x" * 1_000] * 3_000).dictionary_encode()
+    content = parquet_of({"external_id": ["1"] * 3_000, "city": city})
+    monkeypatch.setattr(streams, "FREELY_INFLATED", 100_000)
+    upload = run(make(content, "people.parquet"))
+    assert upload.state == "failed" and "when it is unpacked" in upload.error
 
 
 def test_a_file_that_needs_too_much_memory_ends_the_child_alone(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
