@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from audiences.examples import CONTACT
 from audiences.rights.erasing import Subject
 from audiences.selectors import get_contact
 from common.idempotency import bodiless, idempotent
@@ -31,6 +32,19 @@ _ERASED: dict[str, Any] = {
     "contact_ids": [88231],
     "addresses": 2,
     "events": 14,
+}
+_EXPORTED: dict[str, Any] = {
+    "contact": CONTACT,
+    "lists": [{"list_id": 42, "name": "News"}],
+    "uploads": [],
+    "anonymous_ids": [],
+    "consent_changes": [],
+    "suppressions": [],
+    "events": [],
+    "deliveries": [],
+    "receipts": [],
+    "personalization": [],
+    "frequency_uses": [],
 }
 _ANSWER = OpenApiExample("Erased", _ERASED, response_only=True)
 
@@ -80,6 +94,7 @@ class PersonViewSet(ViewSet):
         summary="Export a person",
         description="Everything that is kept of them, as one JSON document, streamed.",
         responses=PersonExport,
+        examples=[OpenApiExample("A person", _EXPORTED, response_only=True)],
     )
     def export(self, request: Request, contact_id: int) -> StreamingHttpResponse:
         contact = get_contact(contact_id=contact_id, workspace_id=workspace_of(request).pk)
