@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -19,7 +20,7 @@ from audiences.suppression_rows import BOUNCE, COMPLAINT, MANUAL, UNSUBSCRIBED
 from audiences.suppressions import EXPORTED, every_suppression
 from common.channels import Type
 from common.csv_export import csv_response
-from common.errors import DomainError
+from common.errors import DomainError, FieldError, Invalid
 from workspaces.admin_scope import actor_of, may, workspaces_of
 from workspaces.models import Workspace
 from workspaces.roles import Role
@@ -57,7 +58,7 @@ def files_view(request: HttpRequest) -> HttpResponse:
         "writable": list(workspaces_of(request, Role.EDITOR)),
         "types": Type.choices,
         "reasons": (BOUNCE, COMPLAINT, UNSUBSCRIBED, MANUAL),
-        "typed": {name: request.POST.get(name, "") for name in ("workspace", *_FIXED)},
+        "typed": {name: request.POST.get(name, "") for name in ("workspace", "mapping", *_FIXED)},
     }
     return TemplateResponse(request, "volley/suppression_files.html", context)
 
@@ -81,7 +82,13 @@ def _take_in(request: HttpRequest) -> Upload | None:
         return None
     fixed = {name: value for name in _FIXED if (value := request.POST.get(name, "").strip())}
     try:
-        upload = upload_suppressions(workspace_id=workspace.pk, file=file, fixed=fixed, actor=actor_of(request))
+        upload = upload_suppressions(
+            workspace_id=workspace.pk,
+            file=file,
+            fixed=fixed,
+            mapping=_mapping(request.POST.get("mapping", "").strip()),
+            actor=actor_of(request),
+        )
     except DomainError as error:
         for message in dict.fromkeys([one.message for one in error.errors] or [error.detail]):
             messages.error(request, message)
@@ -91,6 +98,18 @@ def _take_in(request: HttpRequest) -> Upload | None:
     else:
         transaction.on_commit(lambda: enqueue_import(upload.pk), robust=True)
     return upload
+
+
+def _mapping(text: str) -> dict[str, str]:
+    """Raises `Invalid` for what is no object of texts."""
+    try:
+        found = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        found = None
+    if isinstance(found, dict) and all(isinstance(one, str) for one in found.values()):
+        return found
+    message = 'The mapping is column to field, as JSON: {"updated_at": "created_at", "created_at": ""}.'
+    raise Invalid([FieldError("mapping", "wrong_type", message)])
 
 
 def _chosen(request: HttpRequest, workspace_id: str | None, role: Role) -> Workspace:

@@ -78,8 +78,10 @@ def test_suppressions_are_imported_from_a_file(workspace: Workspace, settings: S
     settings.MEDIA_ROOT = tmp_path
     client = signed_in(make_member(workspace, Role.EDITOR))
     assert FILES in client.get("/admin/audiences/suppression/").content.decode()
-    file = SimpleUploadedFile("bounces.csv", b"Email Address\nana@example.test\n")
-    answer = client.post(FILES, {"file": file, "reason": "hard bounce", "source": "old"})
+    file = SimpleUploadedFile("bounces.csv", b"who\nana@example.test\n")
+    mapping = '{"who": "value"}'
+    typed = {"type": "email", "reason": "hard bounce", "source": "old", "mapping": mapping}
+    answer = client.post(FILES, {"file": file, **typed})
     upload = Upload.objects.get()
     assert answer.headers["Location"] == f"/admin/audiences/upload/{upload.pk}/change/"
     assert client.get(answer.headers["Location"]).status_code == 200
@@ -93,6 +95,10 @@ def test_a_file_of_suppressions_that_can_not_be_used_is_said(workspace: Workspac
     for body, said in (
         ({}, "Choose a file"),
         ({"file": SimpleUploadedFile("a.csv", b"name\nAna\n")}, "name one value or email"),
+        (
+            {"file": SimpleUploadedFile("a.csv", b"email\na@b.test\n"), "mapping": "[1]"},
+            "The mapping is column to field",
+        ),
     ):
         answer = client.post(FILES, {**body, "reason": "kept as typed"})
         assert said in answer.content.decode() and "kept as typed" in answer.content.decode()
