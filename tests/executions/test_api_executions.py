@@ -33,6 +33,7 @@ FIELDS = {
     "size",
     "counts",
     "reasons",
+    "waiting",
     "receipts",
     "progress",
     "rate_per_second",
