@@ -1,6 +1,6 @@
 """The cut-off: from then on nobody is sent to any more, and whoever is left gets a row at once."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from executions.models import Batch, Execution
 from executions.reading.progress import progress_of
 from executions.states import BatchState, State
 from providers.models import Provider
-from tests.executions.own_clocks import EAST, HOUR, UTC, WEST, by_reason, planned, waits, wall_now
+from tests.executions.own_clocks import EAST, HOUR, WEST, by_reason, planned, waits, wall_now
 from tests.executions.rows import list_of, make_execution
 from tests.executions.work import counts, deliver, drain_all, make_due, sweep_all
 from tests.factories import make_cap, make_contact, make_contacts, make_suppression

@@ -16,8 +16,8 @@ from executions.reading.batches import batch_wires, set_aside_in
 from executions.settling.set_aside import PARTS, give_up, narrow, release
 from executions.states import BatchState, State
 from providers.contract import UNTOUCHED
+from tests.executions.dying import die
 from tests.executions.rows import ledger, make_execution
-from tests.executions.test_recovery import die
 from tests.executions.work import counts, drain_all, sweep_all
 from tests.factories import make_cap, make_contacts, make_quarantined
 from workspaces.models import AuditEntry, Workspace
