@@ -72,7 +72,7 @@ class Became(models.TextChoices):
     PROMOTED = "promoted", "A recipient of an execution; for a business event, an execution"
     STOPPED = "stopped", "A cancelling event came before it was due"
     AGAIN = "again", "The contact had its message already: once, or within the window"
-    TOO_OFTEN = "too_often", "More than twenty in an hour for one contact: a loop, most likely"
+    TOO_OFTEN = "too_often", "More in an hour than anybody wants: a loop, most likely"
     DROPPED = "dropped", "The trigger was deactivated, or the hour's execution cancelled, while it waited"
     DELETED = "deleted", "The contact was deleted while it waited"
     REFUSED = "refused", "A business event whose audience could not be made of its properties"

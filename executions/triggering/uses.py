@@ -1,5 +1,7 @@
 """How often a contact has its message: every time, once, or once in a window; and never more than twenty an hour.
 
+A campaign of business events has a bound of its own, as each of them is meant for many.
+
 Read, decided and written under the lock of the campaign's promoting (`executions.triggering.promoting`).
 """
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from audiences.events.trigger_models import PerContact
@@ -49,7 +52,7 @@ def decide(
         count = use.count if use is not None and use.hour == hour else 0
         if _has_had_it(use, definition, now):
             made.became.setdefault(Became.AGAIN, []).append(hit)
-        elif count >= MOST_AN_HOUR:
+        elif count >= (MOST_AN_HOUR if contact else settings.BUSINESS_EVENTS_PER_HOUR):
             made.became.setdefault(Became.TOO_OFTEN, []).append(hit)
         else:
             made.uses[contact] = Use(hour, count + 1, now)

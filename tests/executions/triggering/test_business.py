@@ -1,5 +1,7 @@
 """Events without a person launch to an audience that their properties make."""
 
+from typing import Any
+
 import pytest
 from django.db import transaction
 
@@ -8,7 +10,6 @@ from audiences.events.models import EventSource
 from audiences.events.recording import NewEvent, database_now, record
 from audiences.models import Contact
 from executions.states import State
-from executions.triggering.uses import MOST_AN_HOUR
 from providers.models import SandboxMessage
 from tests.executions.triggering.events import activated, happened, work
 from tests.executions.work import counts
@@ -48,13 +49,14 @@ def test_an_event_launches_to_those_whom_its_properties_find(workspace: Workspac
     assert activation.counts == {"promoted": 1}
 
 
-def test_each_event_has_an_execution_of_its_own_until_there_are_too_many(workspace: Workspace) -> None:
+def test_each_event_has_an_execution_of_its_own_until_there_are_too_many(workspace: Workspace, settings: Any) -> None:
+    settings.BUSINESS_EVENTS_PER_HOUR = 3
     activation = activated(workspace, **business(workspace))
     wishing(workspace, "A1")
-    for _ in range(MOST_AN_HOUR + 1):
+    for _ in range(4):
         happened(None, EVENT, workspace=workspace, properties={"sku": "A1"})
-    assert len(work(activation)) == MOST_AN_HOUR
-    assert activation.counts == {"promoted": MOST_AN_HOUR, "too_often": 1}
+    assert len(work(activation)) == 3
+    assert activation.counts == {"promoted": 3, "too_often": 1}
 
 
 def test_an_event_without_the_property_launches_nothing_and_says_so(workspace: Workspace) -> None:
