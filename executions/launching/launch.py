@@ -14,6 +14,7 @@ from campaigns.models import Campaign
 from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
 from executions.launching.checks import Ready, audience_empty, database_time, gather, has_people, launch_errors
+from executions.launching.frozen import frozen_columns
 from executions.launching.inline_audience import InlineReport, store, take_in
 from executions.launching.moments import Moments, read_moments
 from executions.launching.request import LaunchRequest
@@ -133,36 +134,17 @@ def _create(
     once: bool,
     run_of: RunOf | None,
 ) -> Execution:
-    campaign = ready.campaign
-    template = campaign.template
-    if template is None or template.published is None or ready.provider is None:
-        raise AssertionError("launch_errors lets nothing through that lacks these")
-    columns = moments.columns(campaign.workspace)
+    columns = moments.columns(ready.campaign.workspace)
     execution = Execution(
-        workspace_id=campaign.workspace_id,
-        campaign=campaign,
-        campaign_name=campaign.name,
-        type=campaign.type,
-        app_ids=ready.app_ids,
-        tags=ready.tags,
-        template_version=template.published,
-        sender=ready.sender,
-        provider=ready.provider,
-        purpose=campaign.purpose,
-        on_cap=campaign.on_cap,
-        on_unknown=campaign.on_unknown,
+        **frozen_columns(ready, request),
         audience=audience.stored,
-        frequency_capping=request.frequency_capping,
-        campaign_personalization=campaign.personalization,
-        personalization=request.personalization,
         once=once,
         schedule_id=run_of.schedule_id if run_of else None,
         schedule_run=run_of.wall if run_of else None,
-        rate_per_minute=request.rate_per_minute,
         rejected=report.rejected,
         accepted_count=report.accepted,
         duplicate_count=report.duplicates,
-        state=first_state(campaign, columns["scheduled_for"]),
+        state=first_state(ready.campaign, columns["scheduled_for"]),
         **columns,
         **authored_by(actor),
     )

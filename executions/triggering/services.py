@@ -17,6 +17,7 @@ from common.authorship import Actor, authored_by
 from common.errors import Conflict, FieldError, Invalid
 from common.personalization import personalization_errors
 from executions.launching.checks import Ready, content_errors, gather, rate_errors, route_errors, source_errors
+from executions.launching.frozen import frozen_columns
 from executions.launching.segment_rules import with_rules
 from executions.models import TriggerActivation
 from executions.triggering.request import ActivationRequest
@@ -112,30 +113,7 @@ def _refuse_what_cannot_be_triggered(campaign: Campaign) -> None:
 
 
 def _create(ready: Ready, definition: dict[str, Any], request: ActivationRequest, actor: Actor) -> TriggerActivation:
-    campaign = ready.campaign
-    template = campaign.template
-    if template is None or template.published is None or ready.provider is None:
-        raise AssertionError("activation_errors lets nothing through that lacks these")
-    activation = TriggerActivation(
-        workspace_id=campaign.workspace_id,
-        campaign=campaign,
-        campaign_name=campaign.name,
-        type=campaign.type,
-        app_ids=ready.app_ids,
-        tags=ready.tags,
-        template_version=template.published,
-        sender=ready.sender,
-        provider=ready.provider,
-        purpose=campaign.purpose,
-        on_cap=campaign.on_cap,
-        on_unknown=campaign.on_unknown,
-        frequency_capping=request.frequency_capping,
-        campaign_personalization=campaign.personalization,
-        personalization=request.personalization,
-        rate_per_minute=request.rate_per_minute,
-        definition=definition,
-        **authored_by(actor),
-    )
+    activation = TriggerActivation(**frozen_columns(ready, request), definition=definition, **authored_by(actor))
     activation.save(force_insert=True)
     activation.refresh_from_db(fields=["created_at"])
     return activation
