@@ -25,8 +25,11 @@ class Claimed(NamedTuple):
 
 
 def claim(activation: TriggerActivation, *, most: int) -> list[Claimed]:
-    """What is due, the longest first; of one whose waiting events are dropped, all that there is."""
-    due = SQL("TRUE") if activation.drops_waiting else SQL("due_at <= clock_timestamp()")
+    """What is due, the longest first; of one whose waiting events are dropped, all that there is.
+
+    `clock_timestamp()` could not bound the index: all that waits for its delay would be read each time.
+    """
+    due = SQL("TRUE") if activation.drops_waiting else SQL("due_at <= statement_timestamp()")
     with connection.cursor() as cursor:
         cursor.execute(
             SQL("""

@@ -88,7 +88,8 @@ def _promote(activation: TriggerActivation) -> Promoted | None:
 def _begin(campaign_id: int) -> datetime | None:
     """PostgreSQL's time, once the campaign's promoting is ours."""
     with connection.cursor() as cursor:
-        cursor.execute(f"{LET_GO_IF_SILENT}; SET LOCAL jit = off")
+        # Statistics may know nothing yet of a backlog, which would be sorted whole for each claim.
+        cursor.execute(f"{LET_GO_IF_SILENT}; SET LOCAL jit = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(
             SQL("SELECT clock_timestamp() WHERE pg_try_advisory_xact_lock(hashtextextended({}, 0))").format(
                 Literal(f"volley.promote:{campaign_id}")

@@ -1,13 +1,17 @@
 """Delays, cancelling events, and how often a contact has its message."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from audiences.events.models import TriggerHit
 from audiences.models import Contact
 from executions.models import TriggerActivation, TriggerUse
 from executions.triggering import waiting
+from executions.triggering.promoting import NOTHING, promote
 from executions.triggering.uses import MOST_AN_HOUR
 from tests.executions.triggering.events import EVENT, activate, activated, happened, make_triggered, work
 from tests.executions.work import counts
@@ -137,3 +141,36 @@ def test_history_that_is_told_of_later_triggers_nothing(workspace: Workspace) ->
     activation = activated(workspace)
     happened(make_contact(workspace), properties=SKU, at=ago(days=2))
     assert work(activation) == []
+
+
+def test_those_who_wait_for_their_delay_are_not_read_to_find_who_is_due(workspace: Workspace) -> None:
+    activations = [activated(workspace, delay_seconds=HOUR) for _ in range(3)]
+    for activation in activations:
+        make_waiting(activation, 1_000)
+    assert rows_read(lambda: waiting.sweep() == []) <= 3 * len(activations)
+    assert rows_read(lambda: promote(activations[0].pk) == NOTHING) <= 3
+
+
+def make_waiting(activation: TriggerActivation, number: int) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    of = {"workspace_id": activation.workspace_id, "activation_id": activation.pk, "received_month": later.date()}
+    TriggerHit.objects.bulk_create(
+        TriggerHit(**of, contact_id=one, event_id=one, at=later, due_at=later) for one in range(1, number + 1)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audiences_triggerhit")
+
+
+def rows_read(work: Callable[[], Any]) -> int:
+    """Of the events that wait; `work` answers whether it found what it should."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ROWS_READ)
+        before = cursor.fetchone()[0]
+        assert work()
+        cursor.execute(_ROWS_READ)
+        return int(cursor.fetchone()[0] - before)
+
+
+_ROWS_READ = """
+    SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'audiences_triggerhit'
+"""
