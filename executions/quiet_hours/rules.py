@@ -90,6 +90,7 @@ def update_quiet_hours(*, quiet_id: int, workspace_id: int, actor: Actor, **fiel
 
 @transaction.atomic
 def delete_quiet_hours(*, quiet_id: int, workspace_id: int, actor: Actor) -> None:
+    _lock(workspace_id)
     found = get_quiet_hours(quiet_id=quiet_id, workspace_id=workspace_id)
     _record(found, actor, "deleted")
     found.delete()
@@ -119,14 +120,20 @@ def _lock(workspace_id: int) -> None:
 
 
 def _judge_anew(workspace_id: int) -> None:
-    """Whoever waits for the end of quiet hours may go now, or only later: their next chunk says."""
+    """Whoever waits for the end of quiet hours may go now, or only later: their next chunk says.
+
+    In recipients' local time only once their hour has come everywhere, as it lay in quiet hours: a chunk would not
+    know of an hour that is still to come.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE executions_batch SET not_before = clock_timestamp()
             WHERE state = %(open)s AND reason = %(quiet)s AND lease_token IS NULL AND not_before > clock_timestamp()
                 AND execution_id IN (SELECT id FROM executions_execution
-                    WHERE workspace_id = %(workspace)s AND state IN ('planning', 'running', 'paused'))
+                    WHERE workspace_id = %(workspace)s AND state IN ('planning', 'running', 'paused')
+                    AND (local_time IS NULL OR clock_timestamp() > greatest(
+                        local_time AT TIME ZONE 'UTC' + interval '12 hours', planning_began_at + interval '26 hours')))
             """,
             {"open": BatchState.OPEN.value, "quiet": SkipReason.QUIET_HOURS.value, "workspace": workspace_id},
         )

@@ -17,7 +17,7 @@ from executions.delivery.planning import plan
 from executions.delivery.sweeping import merge_fragments
 from executions.launching.checks import database_time
 from executions.launching.retrying import retry_failed
-from executions.models import Batch, Delivery
+from executions.models import Batch, Delivery, Execution
 from executions.quiet_hours.rules import delete_quiet_hours, update_quiet_hours
 from executions.reading.progress import eta_seconds, execution_wire, progress_of
 from executions.reading.waiting import waiting_in_words
@@ -33,6 +33,7 @@ from tests.factories import (
     make_contact,
     make_contacts,
     make_member,
+    make_quiet_hours,
     make_suppression,
     make_template,
 )
@@ -237,6 +238,24 @@ def test_a_change_holds_for_those_who_wait_and_for_a_running_execution(workspace
     held = deliver(make_execution(workspace, state=State.PLANNING))
     assert counts(held) == {"sent": 1}
     delete_quiet_hours(quiet_id=rule.pk, workspace_id=workspace.pk, actor=actor)
+
+
+def test_a_change_lets_nobody_go_before_their_own_hour(workspace: Workspace) -> None:
+    make_contact(workspace, timezone=HOME)
+    hour = wall_now(8)
+    minute = hour.hour * 60 + hour.minute
+    rule = make_quiet_hours(workspace, starts=(minute - 60) % 1440, ends=(minute + 60) % 1440)
+    execution = planned(make_execution(workspace, local_time=hour, local_past="skip"))
+    before = waits(execution)
+    assert [reason for reason, _ in before] == ["quiet_hours"]
+    delete_quiet_hours(quiet_id=rule.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    assert (counts(drain_all(execution)), waits(execution)) == ({}, before)
+    Execution.objects.filter(pk=execution.pk).update(
+        local_time=wall_now(-13), planning_began_at=database_time() - 27 * HOUR
+    )
+    rule = quiet_now(workspace, type="sms")
+    delete_quiet_hours(quiet_id=rule.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    assert counts(drain_all(execution)) == {"sent": 1}
 
 
 # What is told of it
