@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from audiences.bad_value import BadValue
 from audiences.files.errors import UnusableFile
-from audiences.files.lines import MAX_LINE_BYTES, Lines, refuse_emptiness
+from audiences.files.lines import MAX_LINE_BYTES, EndlessRecord, Lines, refuse_emptiness
 from audiences.files.streams import Text
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -43,10 +43,12 @@ class CsvTable:
         if not first.strip("\ufeff\r\n\t "):
             raise UnusableFile("The file is empty.")
         if lines.cut:
-            raise UnusableFile(f"The header is longer than {MAX_LINE_BYTES // 1024 // 1024} MiB; is this a CSV file?")
+            raise _endless_header()
         delimiter = max(DELIMITERS, key=_outside_quotes(first).count)
         try:
             names = next(csv.reader(_continued(first.removeprefix(_BOM), lines), delimiter=delimiter))
+        except EndlessRecord:
+            raise _endless_header() from None
         except (csv.Error, StopIteration) as error:
             raise UnusableFile(f"The header can't be read: {error or 'the file is empty'}.") from None
         if lines.broken or not _is_text(first):
@@ -83,11 +85,15 @@ class CsvTable:
         while True:
             line = lines.line + 1
             lines.cut = lines.broken = False
-            lines.quotes = 0
+            lines.quotes = lines.held = 0
             try:
                 cells = next(reader)
             except StopIteration:
                 return
+            except EndlessRecord:
+                reader = csv.reader(lines.texts(), delimiter=self.delimiter)
+                yield self._endless(line)
+                continue
             except csv.Error as error:
                 yield self._unreadable(line, error)
                 continue
@@ -97,6 +103,12 @@ class CsvTable:
                 continue
             empty = 0
             yield self._troubled(line, cells) if lines.cut or lines.broken else Row(line, cells, None)
+
+    def _endless(self, line: int) -> Row:
+        text = self.lines.last[:SHOWN_OF_BROKEN].decode("utf-8", "replace")
+        if self.lines.quotes % 2:
+            self.lines.close_quote()
+        return Row(line, [text], too_long())
 
     def _unreadable(self, line: int, error: csv.Error) -> Row:
         text = self.lines.last[:SHOWN_OF_BROKEN].decode("utf-8", "replace")
@@ -113,6 +125,10 @@ class CsvTable:
         if self.lines.cut:
             return Row(line, [readable(cell[:SHOWN_OF_BROKEN]) for cell in cells], too_long())
         return Row(line, [readable(cell) for cell in cells], not_in(self.encoding))
+
+
+def _endless_header() -> UnusableFile:
+    return UnusableFile(f"The header is longer than {MAX_LINE_BYTES // 1024 // 1024} MiB; is this a CSV file?")
 
 
 def refuse_nul(names: Sequence[str]) -> None:

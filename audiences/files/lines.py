@@ -9,6 +9,11 @@ from audiences.files.streams import Text
 MAX_LINE_BYTES = 1024 * 1024
 MAX_EMPTY_LINES = 1_000_000
 _SOUGHT_BYTES = 16 * 1024 * 1024
+_SOUGHT_LINES = 200_000
+
+
+class EndlessRecord(ValueError):
+    """The lines of one record are longer than `MAX_LINE_BYTES` together."""
 
 
 @dataclass(slots=True)
@@ -25,7 +30,7 @@ class Lines:
     """`position` and `line` are where the next line begins.
 
     What is beyond a line's limit is dropped, and `cut` says so; `broken` says that a line was no UTF-8, `quotes` how
-    many quotes there were. These three are reset by who reads records.
+    many quotes there were, `held` how many bytes were kept. These four are reset by who reads records.
     """
 
     text: Text
@@ -34,6 +39,7 @@ class Lines:
     cut: bool = False
     broken: bool = False
     quotes: int = 0
+    held: int = 0
     last: bytes = field(default=b"", repr=False)
     _put_back: list[Line] = field(default_factory=list, repr=False)
 
@@ -73,8 +79,14 @@ class Lines:
         return length, quotes
 
     def texts(self) -> Iterator[str]:
-        """For the csv module. Bytes that are no UTF-8 become lone surrogates."""
+        """For the csv module. Bytes that are no UTF-8 become lone surrogates.
+
+        Raises EndlessRecord: each cell of a record may be short, and have a line break in it.
+        """
         while raw := self.next():
+            self.held += len(raw)
+            if self.held > MAX_LINE_BYTES:
+                raise EndlessRecord
             try:
                 yield raw.decode()
             except UnicodeDecodeError:
@@ -85,7 +97,7 @@ class Lines:
         """Reads on to the line that closes an open quote, if that comes soon; else nothing has been read."""
         read: list[Line] = []
         size, quotes, start = 0, self.quotes, self.position
-        while size < _SOUGHT_BYTES:
+        while size < _SOUGHT_BYTES and len(read) < _SOUGHT_LINES:
             before, had = self.quotes, self.position
             raw = self.next()
             if not raw:

@@ -6,6 +6,7 @@ import os
 import random
 import tarfile
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from audiences.files import streams
+from audiences.files.lines import Lines
+from audiences.files.streams import open_text
 from audiences.models import Contact
 from audiences.receiving import clear_left_behind
 from common.errors import Invalid
@@ -197,6 +200,32 @@ def test_a_cell_of_10_mb_is_one_refused_row(make: Make, breaks: str) -> None:
     upload = run(make(f'external_id,city\n1,Pune\n2,"{cell}"\n3,Lyon\n'))
     assert (upload.rows_read, upload.created, upload.rejected) == (3, 2, 1)
     assert Path(upload.rejected_file.path).stat().st_size < 10_000
+
+
+def test_a_row_of_endless_short_cells_is_refused_and_the_others_read(make: Make) -> None:
+    """Each cell has a line break in it, so that no line ends the row."""
+    upload = run(make('external_id,city\n1,Pune\n"2\n' + '","\n' * 264_000 + "3,Lyon\n"))
+    assert upload.state == "finished" and Contact.objects.filter(external_id__in=["1", "3"]).count() == 2
+    assert refused(upload)[1].split(",")[:2] == ["3", "too_long"]
+
+
+def test_a_header_of_endless_short_cells_is_refused(make: Make) -> None:
+    with pytest.raises(Invalid) as caught:
+        make('"a\n' + '","\n' * 300_000)
+    assert "header is longer than 1 MiB" in caught.value.errors[0].message
+
+
+def test_the_end_of_an_open_quote_is_sought_in_little_memory() -> None:
+    lines = Lines(open_text(io.BytesIO(b'"\n' + b"\n" * 500_000), compression="", encoding="utf-8"))
+    lines.next()
+    tracemalloc.start()
+    try:
+        lines.close_quote()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (lines.position, lines.line) == (2, 1), "there is none, so nothing has been read"
+    assert peak < 25_000_000
 
 
 def test_a_wrong_header_is_answered_with_the_mapping_that_may_be_meant(make: Make) -> None:
