@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from audiences.rights.said import Said
 from common.channels import APP_TYPES
 
 SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"
+_SKEW = timedelta(minutes=15)
 
 
 class Verdict(StrEnum):
@@ -72,7 +73,8 @@ class People:
     tokens: dict[tuple[int, str], KnownAddress] = field(default_factory=dict)
     created: list[Person] = field(default_factory=list)
     added: list[KnownAddress] = field(default_factory=list)
-    resubscribed: set[AddressKey] = field(default_factory=set)
+    resubscribed: dict[AddressKey, datetime] = field(default_factory=dict)
+    """Since when, by the newest proof."""
     said_anew: "list[SaidAnew]" = field(default_factory=list)
     refused: dict[AddressKey, dict[tuple[bool, int], Said]] = field(default_factory=dict)
     """Who has unsubscribed the address, by age: whoever comes with it anew is not asked less."""
@@ -214,8 +216,7 @@ class People:
         source, at = row.consent_source or known.consent_source, row.consent_at or known.consent_at
         if row.consent != known.consent:
             source, at = row.consent_source, row.consent_at
-            if row.consent == SUBSCRIBED:
-                self.resubscribed.add(known.key)
+            self._lift(known.key, at if row.consent == SUBSCRIBED else None)
         before, after = Said(known.consent, known.consent_source, known.consent_at), Said(row.consent, source, at)
         if before == after:
             return False
@@ -223,6 +224,12 @@ class People:
         known.consent, known.consent_source, known.consent_at = after
         self._note(known, after)
         return True
+
+    def _lift(self, key: AddressKey, proven: datetime | None) -> None:
+        """What was said last in the call counts."""
+        before = self.resubscribed.pop(key, proven)
+        if proven is not None and before is not None:
+            self.resubscribed[key] = max(proven, before)
 
 
 def _newest(refusals: Sequence[Said]) -> Said:
@@ -249,6 +256,9 @@ def may_change(known: KnownAddress, row: AddressRow) -> bool:
 
 def _proven_after(row: AddressRow, refused_at: datetime | None) -> bool:
     if not row.consent_source or row.consent_at is None:
+        return False
+    if row.consent_at > datetime.now(UTC) + _SKEW:
+        # It would outdo every refusal to come.
         return False
     return refused_at is None or row.consent_at > refused_at
 

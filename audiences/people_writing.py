@@ -135,10 +135,11 @@ def _columns(addresses: Sequence[KnownAddress]) -> list[str]:
 
 
 def _lift_unsubscriptions(workspace_id: int, people: People) -> None:
-    """Proven consent ends the suppression that unsubscribing made; bounces and complaints stay."""
+    """Proven consent ends the suppression that unsubscribing made before it; bounces and complaints stay."""
     if people.resubscribed:
-        keys = sorted({(kind, value) for kind, _, value in people.resubscribed})
-        _execute(_LIFT, [[kind for kind, _ in keys], [value for _, value in keys], workspace_id])
+        kinds, _, values = zip(*people.resubscribed, strict=True)
+        proven = moment_array(people.resubscribed.values())
+        _execute(_LIFT, [text_array(kinds), text_array(values), proven, workspace_id])
 
 
 _TAKE_IDS = "SELECT nextval(pg_get_serial_sequence('audiences_contact', 'id')) FROM generate_series(1, %s)"
@@ -196,6 +197,7 @@ SELECT count(*) FROM joined WHERE is_new
 
 _LIFT = """
 DELETE FROM audiences_suppression s
-USING unnest(%s::text[], %s::text[]) AS one(type, value)
+USING unnest(%s::text[], %s::text[], %s::timestamptz[]) AS one(type, value, proven_at)
 WHERE s.workspace_id = %s AND s.type = one.type AND s.value = one.value AND s.reason = 'unsubscribed'
+  AND s.created_at < one.proven_at
 """

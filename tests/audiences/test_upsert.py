@@ -204,10 +204,39 @@ def test_proof_older_than_the_unsubscribing_does_not_count(upsert: Upsert) -> No
 def test_proof_lifts_the_suppression_of_unsubscribing_and_no_other(upsert: Upsert, workspace: Workspace) -> None:
     for number, reason in ((1, "unsubscribed"), (2, "complaint")):
         address = {"type": "email", "value": f"a{number}@example.test"}
-        Suppression.objects.create(workspace=workspace, reason=reason, **address)
+        left_at = "2026-02-01T00:00:00Z"
+        Suppression.objects.create(workspace=workspace, reason=reason, created_at=left_at, **address)
         upsert({"external_id": str(number), "addresses": [{**address, "consent": "unsubscribed"}]})
         upsert({"external_id": str(number), "addresses": [{**address, "consent": "subscribed", **PROOF}]})
     assert Suppression.objects.get().reason == "complaint"
+
+
+def test_proof_older_than_a_suppression_does_not_lift_it(upsert: Upsert, workspace: Workspace) -> None:
+    """It came from another system, or somebody else with the address clicked the link."""
+    address = {"type": "email", "value": "a@example.test"}
+    Suppression.objects.create(workspace=workspace, reason="unsubscribed", created_at="2026-05-01T00:00:00Z", **address)
+    left = {**address, "consent": "unsubscribed", "consent_at": "2026-01-01T00:00:00Z"}
+    upsert({"external_id": "1", "addresses": [left]})
+    upsert({"external_id": "1", "addresses": [{**address, "consent": "subscribed", **PROOF}]})
+    assert Suppression.objects.exists()
+
+
+def test_nothing_is_lifted_by_a_proof_that_a_later_row_takes_back(upsert: Upsert, workspace: Workspace) -> None:
+    address = {"type": "email", "value": "a@example.test"}
+    Suppression.objects.create(workspace=workspace, reason="unsubscribed", created_at="2026-02-01T00:00:00Z", **address)
+    rows = [{**address, "consent": "unsubscribed"}, {**address, "consent": "subscribed", **PROOF}]
+    upsert(*({"external_id": "1", "addresses": [row]} for row in (rows[0], rows[1], rows[0])))
+    assert Suppression.objects.exists()
+
+
+def test_a_proof_from_the_future_is_none(upsert: Upsert) -> None:
+    """A mistyped year would outdo every unsubscribing to come."""
+    address = {"type": "email", "value": "a@example.test"}
+    proof = {"consent_source": "form", "consent_at": "2999-01-01T00:00:00Z"}
+    upsert({"external_id": "1", "addresses": [{**address, "consent": "subscribed", **proof}]})
+    upsert({"external_id": "1", "addresses": [{**address, "consent": "unsubscribed"}]})
+    upsert({"external_id": "1", "addresses": [{**address, "consent": "subscribed", **proof}]})
+    assert Address.objects.get().consent == "unsubscribed"
 
 
 def test_an_upsert_does_not_revive_a_dead_address(upsert: Upsert) -> None:
