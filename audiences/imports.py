@@ -21,7 +21,8 @@ from audiences.files.errors import UnusableFile
 from audiences.files.streams import refuse_rows
 from audiences.models import Upload, UploadKind, UploadState
 from audiences.rejected_file import RefusedRecord, append_refused
-from audiences.suppression_files import meaning_of, write_rows
+from audiences.suppression_files import write_rows
+from audiences.upload_meaning import meaning_of
 from audiences.upsert import Rejection, UpsertReport, upsert_contacts
 
 CHUNK_ROWS = 5_000

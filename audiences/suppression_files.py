@@ -6,16 +6,16 @@ from typing import Any, BinaryIO, cast
 from django.core.files import File
 
 from audiences.bad_value import BadValue, shown
-from audiences.csv_columns import Columns
-from audiences.file_records import Meaning, open_source
+from audiences.file_records import open_source
 from audiences.files.errors import UnusableFile
 from audiences.files.formats import format_of_name
 from audiences.models import Upload, UploadKind, UploadState
 from audiences.receiving import on_disk
-from audiences.suppression_columns import TARGETS, SuppressionColumns
+from audiences.suppression_columns import TARGETS
 from audiences.suppression_rows import parse_fixed
 from audiences.suppressions import write_suppressions
 from audiences.upload_judging import NOTHING_UPLOADED, encoding_errors, naming_errors, recognised, refuse_large
+from audiences.upload_meaning import meaning_of
 from audiences.uploads import store_upload
 from audiences.upsert import UpsertReport
 from common.authorship import Actor, authored_by
@@ -64,13 +64,6 @@ def upload_suppressions(
     finally:
         if received is not file:
             received.close()
-
-
-def meaning_of(upload: Upload) -> Meaning:
-    """How the header of the upload's file is understood."""
-    if upload.kind == UploadKind.SUPPRESSIONS:
-        return lambda header, mapping: SuppressionColumns.of(header, mapping, upload.fixed)
-    return Columns.of
 
 
 def write_rows(upload: Upload, rows: Sequence[Any]) -> UpsertReport:

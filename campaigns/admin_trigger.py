@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectMultipleWidget,
@@ -15,7 +16,7 @@ from unfold.widgets import (
 )
 
 from audiences.json_text import parse_json
-from audiences.models import List, Segment, Upload, UploadState
+from audiences.models import List, Segment, Upload, UploadKind, UploadState
 from common.errors import DomainError
 
 OFFERED = 200
@@ -148,13 +149,19 @@ TRIGGER_ROWS = (
 )
 
 
+def _ready_uploads(owned: dict[str, Any]) -> QuerySet[Upload]:
+    """Those whose people can be sent to."""
+    ready = Upload.objects.filter(**owned, kind=UploadKind.CONTACTS, state=UploadState.FINISHED)
+    return ready.exclude(keep=False, purging_at__isnull=False)
+
+
 def source_choices(workspace_ids: Iterable[int], chosen: Iterable[str]) -> list[tuple[str, Any]]:
     """The newest of each kind, in groups; what is chosen already is offered whatever its age."""
     owned = {"workspace_id__in": list(workspace_ids)}
     groups: dict[str, tuple[str, Any]] = {
         "list": ("Lists", List.objects.filter(**owned, archived_at__isnull=True)),
         "segment": ("Segments", Segment.objects.filter(**owned)),
-        "upload": ("Uploads", Upload.objects.filter(**owned, state=UploadState.FINISHED)),
+        "upload": ("Uploads", _ready_uploads(owned)),
     }
     found = [
         (label, [(f"{kind}:{row.pk}", row.name) for row in rows.order_by("-pk").only("name")[:OFFERED]])

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, QueryDict
 
-from audiences.models import List, Segment, Upload, UploadState
+from audiences.models import List, Segment, Upload, UploadKind, UploadState
 from campaigns.models import Campaign
 from common.errors import FieldError
 from executions.admin_pages.launch_when import When, place_of, read_when
@@ -85,8 +85,10 @@ def choices_for(campaign: Campaign) -> list[Choice]:
     """The newest lists and segments, and the newest uploads that are ready."""
     lists = List.objects.filter(workspace_id=campaign.workspace_id, archived_at__isnull=True).order_by("-pk")
     segments = Segment.objects.filter(workspace_id=campaign.workspace_id).order_by("-pk").only("name")
-    ready = Upload.objects.filter(workspace_id=campaign.workspace_id, state=UploadState.FINISHED).order_by("-pk")
-    uploads = ready.exclude(keep=False, purging_at__isnull=False)
+    ready = Upload.objects.filter(
+        workspace_id=campaign.workspace_id, kind=UploadKind.CONTACTS, state=UploadState.FINISHED
+    )
+    uploads = ready.exclude(keep=False, purging_at__isnull=False).order_by("-pk")
     return [
         *(Choice(f"list:{row.pk}", row.name, "List") for row in lists[:OFFERED]),
         *(Choice(f"segment:{row.pk}", row.name, "Segment") for row in segments[:OFFERED]),

@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 
 from audiences.imports import import_upload
 from audiences.models import Contact, Suppression, Upload
+from campaigns.admin_trigger import source_choices
+from executions.admin_pages.launch_form import choices_for
 from tests.api_client import Api
 from tests.factories import make_campaign, make_suppression
 from workspaces.models import AuditEntry, Workspace
@@ -148,11 +150,22 @@ def test_it_is_followed_as_uploads_are(send: Callable[..., Upload], api: Api) ->
     assert not Contact.objects.exists()
 
 
+def test_its_first_rows_are_shown_as_they_were_read(send: Callable[..., Upload], api: Api) -> None:
+    upload = send("wer,warum\na@example.test,spam\nnope,\n", 'mapping={"wer": "value", "warum": "reason"}&type=email')
+    shown = api.get(f"/api/v1/uploads/{upload.pk}/preview")
+    assert shown.status_code == 200, shown.content
+    first, second = shown.json()["rows"]
+    assert (first["row"], first["problem"]) == ({"type": "email", "value": "a@example.test", "reason": "spam"}, None)
+    assert (second["problem"]["code"], second["problem"]["field"]) == ("invalid_address", "wer")
+
+
 def test_it_is_no_audience(send: Callable[..., Upload], api: Api, workspace: Workspace) -> None:
     upload = send("email\na@example.test\n")
     body = {"audience": {"type": "upload", "id": upload.pk}}
     answer = api.post(f"/api/v1/campaigns/{make_campaign(workspace).pk}/execute", body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "not_found")
+    assert choices_for(make_campaign(workspace)) == []
+    assert dict(source_choices([workspace.pk], []))["Uploads"] == []
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ def held(api: Api, content: bytes = CSV, name: str = "people.csv", **fields: str
     return answer.json()
 
 
+@pytest.mark.parametrize("depth", [200, 300, 1000])
+def test_a_line_of_very_deep_json_is_shown_with_its_problem(api: Api, depth: int) -> None:
+    line = b'{"external_id": "1", "attributes": {"a": ' + b"[" * depth + b"]" * depth + b"}}\n"
+    answer = held(api, line, "people.ndjson")
+    shown = api.get(answer["preview_url"])
+    assert shown.status_code == 200, shown.content
+    [row] = shown.json()["rows"]
+    assert (row["problem"]["code"], row["problem"]["field"]) == ("too_deep", "attributes")
+
+
 def test_an_upload_waits_with_the_mapping_that_is_suggested(api: Api, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks() as callbacks:
         answer = held(api)
