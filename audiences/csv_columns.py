@@ -18,6 +18,7 @@ from common.personalization import RESERVED_NAMES
 
 _ADDRESS_TYPES = {"email": Type.EMAIL.value, "phone": Type.SMS.value, "whatsapp": Type.WHATSAPP.value}
 _SHORT = ("email", "phone")
+_FORMULAS = ("=", "+", "-", "@", "%", "|", "\\|")
 # The columns that we put before those of the file when a line is refused: it can be mended and uploaded again.
 OWN_COLUMNS = ("volley_line", "volley_code", "volley_field", "volley_message")
 
@@ -83,7 +84,7 @@ class Columns:
             if not value:
                 continue
             if value[0] == "'":
-                value = _undefused(value)
+                value = undefused(value)
             if how == _PLAINLY:
                 row[key] = value
             elif how == _NAMED:
@@ -202,9 +203,10 @@ def _refuse_reserved(names: Sequence[str], targets: Sequence[Target]) -> None:
             )
 
 
-def _undefused(value: str) -> str:
-    """A spreadsheet-safe export, ours too, puts an apostrophe before what looks like a formula."""
-    return value[1:] if value[1:2] in ("=", "+", "-", "@") else value
+def undefused(value: str) -> str:
+    """A spreadsheet-safe export, ours too, puts an apostrophe before what looks like a formula, and ours then a
+    backslash before each |."""
+    return value[1:].replace("\\|", "|") if value.startswith(_FORMULAS, 1) else value
 
 
 def _converted(step: _Step, value: str) -> Any:

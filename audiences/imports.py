@@ -224,6 +224,8 @@ def _progress(
     if report.personalized:
         columns["personalized"] = True
     if refused:
+        # The file is written before the commit: whoever has lost the lease must not cut what the next one appended.
+        _hold(upload)
         appended = append_refused(upload, source.header, refused)
         columns["rejected_file"], columns["rejected_bytes"], columns["rejected_kept"] = appended
     return columns
@@ -232,6 +234,13 @@ def _progress(
 def _move(upload: Upload, **columns: Any) -> None:
     """Compare-and-set by the lease: who has lost it changes nothing any more."""
     if not Upload.objects.filter(pk=upload.pk, lease_token=upload.lease_token).update(**columns):
+        raise LeaseLost
+
+
+def _hold(upload: Upload) -> None:
+    """Nobody takes the lease until the transaction ends."""
+    held = Upload.objects.select_for_update(no_key=True).filter(pk=upload.pk, lease_token=upload.lease_token)
+    if not list(held.values_list("pk")):
         raise LeaseLost
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from audiences.bad_value import BadValue, shown
-from audiences.csv_columns import CsvRow, as_text
+from audiences.csv_columns import CsvRow, as_text, undefused
 from audiences.files.errors import UnusableFile
 from audiences.files.moments import with_offset
 from common.channels import Type
@@ -78,7 +78,7 @@ class SuppressionColumns:
         for place, target in self.steps:
             value = cells[place].strip() if place < len(cells) else ""
             if value:
-                row[target] = value[1:] if value[0] == "'" and value[1:2] in ("=", "+", "-", "@") else value
+                row[target] = undefused(value) if value[0] == "'" else value
         if str(row.get("reason", "")).lower() in _SUBSCRIBED:
             message = f"This is {shown(row['reason'])} there, so it is not suppressed."
             raise BadValue("not_suppressed", message, field=self.column_of("reason", ()))

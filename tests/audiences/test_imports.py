@@ -120,6 +120,14 @@ def test_the_file_of_refused_lines_can_be_mended_and_uploaded_again(imported: Ma
     assert Address.objects.filter(value="+4917012345").exists() and attributes_of("1") == {}
 
 
+@pytest.mark.parametrize("text", ["=1|2", "%off", "|a|b", "-x|y", "@home"])
+def test_what_looks_like_a_formula_comes_back_as_it_was(imported: Make, text: str) -> None:
+    upload = imported(f"external_id,email,said\n1,nope,{text}\n")
+    assert ",'" in refused(upload)[1]
+    imported("\n".join(refused(upload)).replace("nope", "a@example.test"))
+    assert attributes_of("1") == {"said": text}
+
+
 def test_refused_lines_of_ndjson_are_kept_as_they_were(imported: Make) -> None:
     upload = imported(
         b'{"external_id": "1"}\n{"external_id": \n\xff\n[1]\n{"email": "nope"}\n'
@@ -260,6 +268,29 @@ def test_who_lost_the_lease_writes_nothing_more(
     monkeypatch.setattr(imports, "_progress", robbed)
     assert not import_upload(upload_id=upload.pk)
     assert not Contact.objects.exists()
+
+
+def test_who_lost_the_lease_leaves_the_file_of_refused_rows_alone(
+    make: Make, small_chunks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who was frozen in the middle of a chunk wakes when another has imported the rest."""
+    upload = make("external_id,email\n1,no\n2,no\n3,no\n4,no\n5,no\n")
+    real = imports._import_chunk
+    woken = False
+
+    def frozen(*args: Any) -> None:
+        nonlocal woken
+        if not woken:
+            woken = True
+            Upload.objects.update(lease_until=F("lease_until") - LEASE)
+            assert not import_upload(upload_id=upload.pk)
+        real(*args)
+
+    monkeypatch.setattr(imports, "_import_chunk", frozen)
+    assert not import_upload(upload_id=upload.pk)
+    upload.refresh_from_db()
+    assert (upload.state, upload.rejected) == ("finished", 5)
+    assert [line.split(",")[0] for line in refused(upload)] == ["volley_line", "2", "3", "4", "5", "6"]
 
 
 def test_an_upload_whose_message_was_lost_is_found_by_the_sweep(make: Make) -> None:
