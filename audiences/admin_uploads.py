@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidge
 
 from audiences.admin_upload_mapping import page_context, start_mapped, try_mapping
 from audiences.models import List, Upload, UploadState
-from audiences.rejected_file import ending_of
+from audiences.rejected_file import ending_of, open_refused
 from audiences.upload_presenting import actions_of, eta_of, progress_of, rate_of
 from audiences.uploads import cancel_upload, create_upload
 from common.errors import DomainError
@@ -123,10 +123,11 @@ class UploadAdmin(ServiceModelAdmin):
     def rejected_view(self, request: HttpRequest, upload_id: int) -> HttpResponseBase:
         """The rows that were refused, each with the reason, as a file that can be mended."""
         upload = get_scoped_object_or_404(request, Upload.objects.all(), upload_id)
-        if not upload.rejected_file:
+        file = open_refused(upload)
+        if file is None:
             raise Http404
         name = f"rejected-{upload.pk}.{ending_of(upload.format)}"
-        return FileResponse(upload.rejected_file.open("rb"), as_attachment=True, filename=name)
+        return FileResponse(file, as_attachment=True, filename=name)
 
     @method_decorator(require_POST)
     def preview_view(self, request: HttpRequest, upload_id: int) -> JsonResponse:

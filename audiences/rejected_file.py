@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from defusedcsv import csv
+from django.core.files import File
 from django.core.files.storage import default_storage
 
 from audiences.csv_columns import OWN_COLUMNS
@@ -39,6 +40,14 @@ class Appended(NamedTuple):
 def ending_of(format: str) -> str:
     """Rows of Parquet are given back as CSV, which can be mended."""
     return "ndjson" if format == "ndjson" else "csv"
+
+
+def open_refused(upload: Upload) -> "File[bytes] | None":
+    """None where there are none, or they were deleted with the upload."""
+    try:
+        return upload.rejected_file.open("rb") if upload.rejected_file else None
+    except FileNotFoundError:
+        return None
 
 
 def append_refused(upload: Upload, header: Sequence[str], refused: Sequence[RefusedRecord]) -> Appended:

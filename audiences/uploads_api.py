@@ -16,7 +16,7 @@ from audiences.examples import page
 from audiences.files.encodings import encoding_of
 from audiences.models import Upload, UploadState
 from audiences.previewing import preview_upload
-from audiences.rejected_file import ending_of
+from audiences.rejected_file import ending_of, open_refused
 from audiences.selectors import get_upload, uploads_of
 from audiences.upload_judging import NOTHING_UPLOADED, encoding_errors, mapping_errors
 from audiences.upload_parsing import (
@@ -225,11 +225,12 @@ class UploadViewSet(ViewSet):
     )
     def rejected(self, request: Request, upload_id: int) -> HttpResponseBase:
         upload = _found(request, upload_id)
-        if not upload.rejected_file:
+        file = open_refused(upload)
+        if file is None:
             raise NotFound("This upload has no refused rows.")
         ending = ending_of(upload.format)
         return FileResponse(
-            upload.rejected_file.open("rb"),
+            file,
             as_attachment=True,
             filename=f"upload-{upload.pk}-rejected.{ending}",
             content_type=_MEDIA_TYPES[ending],

@@ -52,6 +52,8 @@ def test_a_form_is_accepted_imported_and_followed(
         '3,invalid_address,email,"""nope"" has no @.",2,nope'
     )
     assert fixed.memberships.count() == 1
+    Path(Upload.objects.get().rejected_file.path).unlink()
+    assert api.get(read["rejected_url"]).status_code == 404
 
 
 def test_the_body_itself_may_be_the_file(api: Api) -> None:
