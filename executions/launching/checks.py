@@ -141,7 +141,7 @@ def _list_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[Field
 def _upload_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[FieldError]:
     if not sources:
         return
-    known = _share_uploads(workspace_id, [source.id for source in sources])
+    known = share_uploads(workspace_id, [source.id for source in sources])
     for source in sources:
         upload = known.get(source.id)
         if upload is None:
@@ -155,7 +155,7 @@ def _upload_errors(workspace_id: int, sources: Sequence[Source]) -> Iterable[Fie
             yield FieldError(source.field, "purged", message, source.id, hint="Upload the file again.")
 
 
-def _share_uploads(workspace_id: int, ids: Sequence[int]) -> dict[int, Upload]:
+def share_uploads(workspace_id: int, ids: Sequence[int]) -> dict[int, Upload]:
     """Until the launch has committed nobody begins to delete them (`executions.retention.uploads`)."""
     found = Upload.objects.raw(
         "SELECT id, state, keep, purging_at FROM audiences_upload WHERE workspace_id = %s AND id = ANY (%s)"

@@ -13,8 +13,9 @@ from psycopg.sql import SQL, Composable
 from common.authorship import Actor, authored_by
 from common.errors import Conflict
 from executions.delivery.classify import GREATEST_ID
+from executions.delivery.own_personalization import personalized_uploads
 from executions.delivery.retried import RETRY, failed_of
-from executions.launching.checks import Ready, gather, route_errors
+from executions.launching.checks import Ready, gather, route_errors, share_uploads
 from executions.launching.launch import first_state, record_launch, refuse
 from executions.locks import lock_execution
 from executions.models import Execution
@@ -43,6 +44,7 @@ def retry_failed(*, execution_id: int, workspace_id: int, actor: Actor, include:
         return Retry(made, made=False)
     _refuse_unless_over(original)
     _refuse_without_recipients(original, include)
+    _refuse_without_words(original)
     ready = gather(original.campaign_id)
     refuse(route_errors(replace(ready, sender=original.sender, app_ids=original.app_ids)))
     execution = _create(original, ready, include, actor)
@@ -66,6 +68,15 @@ def _refuse_without_recipients(original: Execution, include: Sequence[str]) -> N
     if not _ask(SQL("SELECT EXISTS (SELECT FROM {} r)"), original.pk, include):
         words = " or ".join(include)
         raise Conflict(f"Execution {original.pk} has no {words} delivery to try again.", code="nothing_to_retry")
+
+
+def _refuse_without_words(original: Execution) -> None:
+    """What an upload said to its people lies in it, and goes with it: the retry would say something else."""
+    named = personalized_uploads(original.audience)
+    for upload in share_uploads(original.workspace_id, named).values() if named else ():
+        if upload.purging_at is not None and not upload.keep:
+            message = f"Upload {upload.pk} said something to each of its people, and that was deleted with them."
+            raise Conflict(f"{message} Upload the file again, and launch to it.", code="purged")
 
 
 def _ask(question: SQL, execution_id: int, include: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from audiences.models import Address, Contact, Upload
 from audiences.upsert import upsert_contacts
 from campaigns.models import Campaign
 from common.authorship import SYSTEM
+from common.errors import Conflict
 from executions.launching.dry_run import dry_run
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
@@ -115,6 +116,19 @@ def test_a_retry_of_a_retry_still_says_it(workspace: Workspace, campaign: Campai
         made = retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM)
         execution = deliver(made.execution)
     assert texts(execution) == ["Name0: A1"]
+
+
+def test_who_stays_when_the_upload_goes_is_not_sent_to_without_its_words(
+    workspace: Workspace, campaign: Campaign
+) -> None:
+    upload = uploaded(workspace, {"coupon": "A1"})
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"": "failed"}})
+    execution = deliver(launched(campaign, {"type": "upload", "id": upload.pk}))
+    Upload.objects.filter(pk=upload.pk).update(keep=False, purging_at=upload.created_at)
+    upload.memberships.all().delete()
+    with pytest.raises(Conflict) as caught:
+        retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    assert caught.value.code == "purged" and "Upload the file again" in caught.value.detail
 
 
 GUIDE = b"""email,first_name,personalization.coupon
