@@ -7,6 +7,7 @@ Ledger rows stay. What a person refused stays refused (`audiences.contacts.forge
 import logging
 from datetime import timedelta
 from time import monotonic
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -30,8 +31,12 @@ def tend_uploads(*, seconds: float = SLICE_SECONDS) -> bool:
     """Works for about so long; True when there is more to delete at once."""
     over = Upload.objects.filter(purging_at=None).exclude(state__in=_AT_WORK)
     over.filter(expires_at=None).update(expires_at=Coalesce("finished_at", "created_at") + _kept())
-    due = over.filter(expires_at__lte=Now()).order_by("expires_at").values_list("pk", flat=True)
-    for upload_id in list(due[:BEGUN_AT_ONCE]):
+    until = monotonic() + seconds
+    # At random: those in use are due each time, and would be all that is ever looked at where they are many.
+    due = over.filter(expires_at__lte=Now()).order_by("?").values_list("pk", flat=True)
+    for place, upload_id in enumerate(list(due)):
+        if place >= BEGUN_AT_ONCE and monotonic() >= until:
+            break
         _begin(upload_id)
     return _purge(monotonic() + seconds)
 
@@ -56,16 +61,26 @@ def _begin(upload_id: int) -> None:
 
 
 def _purge(until: float) -> bool:
-    """Whoever an execution may still send to waits for the next time."""
-    for upload in Upload.objects.filter(purging_at__isnull=False, purged_at=None).order_by("pk")[:BEGUN_AT_ONCE]:
+    """Whoever an execution may still send to waits for the next time; where nobody else was seen, so do we."""
+    seen = gone = 0
+    for upload in Upload.objects.filter(purging_at__isnull=False, purged_at=None).order_by("?")[:BEGUN_AT_ONCE]:
         _delete_files(upload)
         after: int | None = None if upload.keep else 0
         while after is not None:
             if monotonic() >= until:
-                return True
-            after = _forget_some(upload, after)
+                return gone > 0 or not seen
+            step = _forget_some(upload, after)
+            after, seen, gone = step.last, seen + step.seen, gone + step.left
         _finish(upload)
     return False
+
+
+class _Step(NamedTuple):
+    """The last contact looked at, None after all of them; how many were looked at, and how many left the upload."""
+
+    last: int | None
+    seen: int
+    left: int
 
 
 def _delete_files(upload: Upload) -> None:
@@ -77,17 +92,16 @@ def _delete_files(upload: Upload) -> None:
 
 
 @transaction.atomic
-def _forget_some(upload: Upload, after: int) -> int | None:
-    """The last contact looked at; None after all of them."""
+def _forget_some(upload: Upload, after: int) -> _Step:
     members = UploadMembership.objects.filter(upload=upload, contact_id__gt=after).order_by("contact_id")
     page = list(members.values_list("contact_id", flat=True)[:STEP_CONTACTS])
     if not page:
-        return None
+        return _Step(None, 0, 0)
     waiting = awaited(workspace_id=upload.workspace_id, contact_ids=page)
     leaving = [contact_id for contact_id in page if contact_id not in waiting]
     gone = forget_temporary(upload_id=upload.pk, contact_ids=leaving)
     FrequencyUse.objects.filter(workspace_id=upload.workspace_id, contact_id__in=gone).delete()
-    return page[-1]
+    return _Step(page[-1], len(page), len(leaving))
 
 
 def _finish(upload: Upload) -> None:

@@ -1,5 +1,6 @@
 """Some days after its last use an upload's file is deleted, and with it whoever came in it alone."""
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -269,6 +270,35 @@ def test_the_ledger_stays_and_a_refusal_holds_when_the_person_comes_again(import
     }
     again = deliver(launched(imported(FILE.replace("Ana", "Anna"))))
     assert counts(again) == {"skipped": 2}
+
+
+def test_uploads_in_use_do_not_keep_the_others_from_being_deleted(
+    imported: Imported, launched: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "BEGUN_AT_ONCE", 1)
+    used = [imported(FILE.replace("Ana", f"Ana{i}")) for i in range(3)]
+    for upload in used:
+        launched(upload)
+    Execution.objects.update(state=State.SCHEDULED)
+    unused = imported("external_id\n9\n")
+    a_month_passes()
+    tend_uploads(seconds=600)
+    assert fresh(unused).purging_at is not None
+    assert [fresh(upload).purging_at for upload in used] == [None] * 3
+
+
+def test_where_everybody_is_waited_for_it_is_not_begun_again_at_once(
+    imported: Imported, launched: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "STEP_CONTACTS", 1)
+    upload = imported()
+    a_month_passes()
+    plan(launched(upload, audience={"type": "all", "exclude": []}).pk)
+    Batch.objects.update(not_before="2099-01-01T00:00:00Z")
+    clock = itertools.count()
+    monkeypatch.setattr(uploads, "monotonic", lambda: next(clock))
+    assert not tend_uploads(seconds=1.5)
+    assert names() == ["1", "2"]
 
 
 def test_many_are_deleted_a_step_at_a_time(imported: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
