@@ -1,4 +1,6 @@
-"""Ends an execution when nothing of it is left to do."""
+"""Ends executions when nothing of them is left to do."""
+
+from collections.abc import Sequence
 
 from django.db import connection, transaction
 from psycopg.sql import SQL, Composable, Literal
@@ -7,7 +9,7 @@ from executions.models import Lane
 from executions.states import BatchState
 
 _COMPLETE = SQL("""
-    e.id = {id} AND state IN ('running', 'cancelling') AND size IS NOT NULL
+    e.id = ANY ({ids}::bigint[]) AND state IN ('running', 'cancelling') AND size IS NOT NULL
         AND (accepts_until IS NULL OR accepts_until <= clock_timestamp() OR state = 'cancelling')
         AND NOT EXISTS (SELECT FROM executions_batch b WHERE b.execution_id = e.id AND b.state <> {closed})
         AND size = (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(planned_skips))
@@ -17,29 +19,42 @@ _COMPLETE = SQL("""
 
 
 def finish_if_complete(execution_id: int) -> bool:
-    """One UPDATE decides: no batch is open, and what is recorded adds up to the size. True if this call ended it."""
-    complete = _COMPLETE.format(id=Literal(execution_id), closed=Literal(BatchState.CLOSED.value))
+    """True if this call ended it."""
+    return bool(finish_complete([execution_id]))
+
+
+def finish_complete(execution_ids: Sequence[int]) -> Sequence[int]:
+    """One UPDATE decides: no batch is open, and what is recorded adds up to the size. Which of them this call ended.
+
+    At the end of an hour that is the execution of every trigger of every workspace.
+    """
+    if not execution_ids:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(SQL("SELECT FROM executions_execution e WHERE {}").format(complete))
-        if not cursor.rowcount:
-            return False
-    return _finish(execution_id, complete)
+        cursor.execute(SQL("SELECT id FROM executions_execution e WHERE {}").format(_complete(execution_ids)))
+        found = [row[0] for row in cursor.fetchall()]
+    return _finish(found) if found else []
 
 
 @transaction.atomic
-def _finish(execution_id: int, complete: Composable) -> bool:
-    """Under the lock that whoever opens another batch of it holds, and by what is there once we have it: an UPDATE
+def _finish(execution_ids: Sequence[int]) -> Sequence[int]:
+    """Under the lock that whoever opens another batch of one holds, and by what is there once we have it: an UPDATE
     that had to wait for it would still not see that batch."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM executions_execution WHERE id = %s FOR NO KEY UPDATE", [execution_id])
+        cursor.execute(
+            "SELECT FROM executions_execution WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [list(execution_ids)]
+        )
         cursor.execute(
             SQL("""
             UPDATE executions_execution e SET state = CASE state WHEN 'running' THEN 'finished' ELSE 'cancelled' END,
                 finished_at = clock_timestamp(), state_reason = NULL
-            WHERE {}
-            """).format(complete)
+            WHERE {} RETURNING id
+            """).format(_complete(execution_ids))
         )
-        if not cursor.rowcount:
-            return False
-    Lane.objects.filter(execution_id=execution_id).delete()
-    return True
+        ended = [row[0] for row in cursor.fetchall()]
+    Lane.objects.filter(execution_id__in=ended).delete()
+    return ended
+
+
+def _complete(execution_ids: Sequence[int]) -> Composable:
+    return _COMPLETE.format(ids=Literal(list(execution_ids)), closed=Literal(BatchState.CLOSED.value))

@@ -9,7 +9,7 @@ from psycopg.sql import SQL, Literal
 
 from executions.delivery import breaker, slowness
 from executions.delivery.batches import BATCH_SIZE, ENDS
-from executions.delivery.finishing import finish_if_complete
+from executions.delivery.finishing import finish_complete
 from executions.delivery.journal import remove_stale
 from executions.delivery.lanes import Turn, lost_turns, open_lanes
 from executions.delivery.leases import LET_GO_IF_SILENT, expired
@@ -41,8 +41,7 @@ def sweep() -> Found:
         plans = start_scheduled() + unplanned()
         merge_fragments()
         forget_healed_providers()
-        for execution_id in _without_open_batch():
-            finish_if_complete(execution_id)
+        finish_complete(_without_open_batch())
         turns = [turn for execution_id in _with_due_batches() for turn in open_lanes(execution_id)]
         return Found(plans, turns + lost_turns())
 

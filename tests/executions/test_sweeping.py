@@ -2,6 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from executions.delivery import draining, sweeping
 from executions.delivery.planning import plan
@@ -68,6 +70,18 @@ def test_an_execution_that_is_complete_but_was_not_ended_is_ended(
     sweep()
     execution.refresh_from_db()
     assert execution.state == State.FINISHED
+
+
+def test_many_executions_end_in_as_many_statements_as_one(workspace: Workspace) -> None:
+    """At the end of an hour that of each trigger does."""
+    numbers = []
+    for executions in (1, 5):
+        made = [make_execution(workspace, state=State.RUNNING, size=0) for _ in range(executions)]
+        with CaptureQueriesContext(connection) as queries:
+            sweep()
+        numbers.append(len(queries))
+        assert not Execution.objects.filter(pk__in=[one.pk for one in made]).exclude(state=State.FINISHED).exists()
+    assert numbers[0] == numbers[1]
 
 
 def test_only_one_sweep_works_at_a_time(workspace: Workspace) -> None:
