@@ -60,7 +60,8 @@ class DeactivateView(APIView):
         operation_id="campaigns_deactivate",
         summary="Deactivate a triggered campaign",
         description="No event from now on is sent upon. Who waits for the delay gets nothing, unless `drop_waiting` is "
-        "false. What is in an execution already goes on: pause or cancel that. Asking again changes nothing.",
+        "false; asking again without that drops who waits still. What is in an execution already goes on: pause or "
+        "cancel that.",
         parameters=[IDEMPOTENCY_KEY],
         request=DeactivateBody,
         responses=ActivationAnswer,

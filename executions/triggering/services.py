@@ -57,17 +57,21 @@ def activate_trigger(*, campaign: Campaign, request: ActivationRequest, actor: A
 def deactivate_trigger(*, campaign: Campaign, actor: Actor, drop_waiting: bool = True) -> TriggerActivation | None:
     """Events accepted from then on are not sent upon; what is in an execution already is that execution's.
 
-    Events that wait for their delay are dropped, and counted; without `drop_waiting` they are sent upon when they are
-    due. Answers the last activation, which has ended; None where there never was one.
+    Events that wait for their delay are dropped, and counted, those of former activations too; without `drop_waiting`
+    they are sent upon when they are due. Answers the last activation, which has ended; None where there never was one.
     """
     trigger = _lock(campaign)
-    activation_id, trigger.activation_id = trigger.activation_id, None
-    if activation_id is None:
-        return TriggerActivation.objects.filter(campaign=campaign).order_by("-pk").first()
-    trigger.save(update_fields=["activation_id"])
-    TriggerActivation.objects.filter(pk=activation_id, ended_at=None).update(ended_at=Now(), drops_waiting=drop_waiting)
-    activation = TriggerActivation.objects.get(pk=activation_id)
-    _record(activation, actor, "deactivated", drop_waiting=drop_waiting)
+    ended = 0
+    if trigger.activation_id is not None:
+        ended = TriggerActivation.objects.filter(pk=trigger.activation_id, ended_at=None).update(ended_at=Now())
+        trigger.activation_id = None
+        trigger.save(update_fields=["activation_id"])
+    former = TriggerActivation.objects.filter(campaign=campaign)
+    if drop_waiting:
+        ended += former.filter(ended_at__isnull=False, emptied_at=None, drops_waiting=False).update(drops_waiting=True)
+    activation = former.order_by("-pk").first()
+    if activation is not None and ended:
+        _record(activation, actor, "deactivated", drop_waiting=drop_waiting)
     return activation
 
 

@@ -185,6 +185,21 @@ def test_deactivating_drops_what_waits_or_sends_it_when_it_is_due(workspace: Wor
         assert activation.counts == promoted
 
 
+def test_what_was_to_be_sent_when_it_is_due_is_dropped_by_deactivating_again(workspace: Workspace) -> None:
+    campaign = make_triggered(workspace, delay_seconds=600)
+    first = activate(campaign)
+    happened(make_contact(workspace), properties={"sku": "A1"})
+    deactivate_trigger(campaign=campaign, actor=SYSTEM, drop_waiting=False)
+    second = activate(campaign)
+    happened(make_contact(workspace), properties={"sku": "B2"})
+    deactivate_trigger(campaign=campaign, actor=SYSTEM, drop_waiting=False)
+    assert waiting.sweep() == []
+    assert deactivate_trigger(campaign=campaign, actor=SYSTEM) == second
+    assert waiting.sweep() == [first.pk, second.pk]
+    assert [work(one) for one in (first, second)] == [[], []]
+    assert [one.counts for one in (first, second)] == [{"dropped": 1}] * 2
+
+
 def test_an_event_that_is_not_committed_triggers_nothing(workspace: Workspace) -> None:
     activation = activated(workspace)
     contact = make_contact(workspace)
