@@ -19,13 +19,15 @@ from executions.states import State
 from executions.triggering.business import launch_upon
 from executions.triggering.claiming import Claimed, claim, next_due, stopped
 from executions.triggering.passing_over import Fates, write_passed_over
-from executions.triggering.standing import OPEN, add, has_enough, standing_execution
+from executions.triggering.standing import OPEN, add, in_line, standing_execution
 from executions.triggering.uses import BUSINESS, Decided, Use, decide, read_uses, write_uses
 
 AT_ONCE = 5_000
 # When another is promoting now, who knows whether it has seen what we were called for.
 BUSY_SECONDS = 0.1
 ENOUGH_SECONDS = 0.25
+# Their provider is away, or others are before them in line.
+STUCK_SECONDS = 2.0
 HOUR = timedelta(hours=1)
 
 
@@ -49,8 +51,9 @@ def promote(activation_id: int) -> Promoted:
     activation = TriggerActivation.objects.filter(pk=activation_id).first()
     if activation is None:
         return NOTHING
-    if has_enough(activation):
-        alarms.set_alarm(alarms.TRIGGERS, activation_id, ENOUGH_SECONDS)
+    line = in_line(activation)
+    if line.enough:
+        alarms.set_alarm(alarms.TRIGGERS, activation_id, ENOUGH_SECONDS if line.moves else STUCK_SECONDS)
         return NOTHING
     try:
         done = _promote(activation)

@@ -6,7 +6,7 @@ recipients' events and the size, together. So size = recipients = ledger + pendi
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -24,6 +24,8 @@ from executions.triggering.claiming import Claimed
 AUDIENCE = "trigger"
 # Recipients: two batches.
 ENOUGH = 2 * BATCH_SIZE
+# An activation of a year ago has ten thousand executions.
+LOOKED_BACK_HOURS = 25
 OPEN = frozenset({State.RUNNING, State.PAUSED})
 
 
@@ -50,21 +52,30 @@ def _make(activation: TriggerActivation, until: datetime, occurrence: int) -> Ex
     return execution
 
 
-def has_enough(activation: TriggerActivation) -> bool:
-    """Whether so many wait for a worker that more would only be more executions in line: an activation with a
-    backlog has no more turns than a broadcast."""
+class InLine(NamedTuple):
+    """Of an activation. `enough`: so many wait for a worker that more would only be more executions in line, and an
+    activation with a backlog has no more turns than a broadcast. `moves`: one is at work on them."""
+
+    enough: bool
+    moves: bool
+
+
+def in_line(activation: TriggerActivation) -> InLine:
     if activation.drops_waiting:
-        return False
+        return InLine(enough=False, moves=False)
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [activation.pk, BatchState.OPEN.value])
-        return int(cursor.fetchone()[0]) >= ENOUGH
+        cursor.execute(_WAITING, [activation.pk, LOOKED_BACK_HOURS, BatchState.OPEN.value])
+        waiting, moves = cursor.fetchone()
+        return InLine(waiting >= ENOUGH, moves)
 
 
 _WAITING = """
-    SELECT coalesce(sum(b.size - b.position), 0)
+    SELECT coalesce(sum(b.size - b.position) FILTER (
+            WHERE b.lease_token IS NULL AND b.not_before <= clock_timestamp()), 0),
+        coalesce(bool_or(b.lease_token IS NOT NULL), false)
     FROM executions_execution e JOIN executions_batch b ON b.execution_id = e.id
-    WHERE e.activation_id = %s AND e.accepts_until IS NOT NULL AND e.state = 'running'
-        AND b.state = %s AND b.lease_token IS NULL AND b.not_before <= clock_timestamp()
+    WHERE e.activation_id = %s AND e.accepts_until > statement_timestamp() - make_interval(hours => %s)
+        AND e.state = 'running' AND b.state = %s
 """
 
 

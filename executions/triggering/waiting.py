@@ -4,6 +4,7 @@ from django.db import connection
 
 # The transaction of an event that was accepted while its trigger was deactivated is over by then.
 LINGERS_SECONDS = 300
+SLICE = 50_000
 
 
 def sweep() -> list[int]:
@@ -16,9 +17,13 @@ def sweep() -> list[int]:
 
 
 def forget_old_uses() -> None:
-    """Of triggers that send every time, only the last hour's are ever asked for."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET)
+    """Of campaigns that always sent every time, only the last hour's are ever asked for. A slice at a time, past what
+    is promoted just now."""
+    gone = SLICE
+    while gone == SLICE:
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [SLICE])
+            gone = cursor.rowcount
 
 
 # The first of each by the index: what waits for its delay, a million of them, is not read.
@@ -35,6 +40,10 @@ _EMPTIED = """
         AND NOT EXISTS (SELECT FROM audiences_triggerhit h WHERE h.activation_id = a.id)
 """
 _FORGET = """
-    DELETE FROM executions_triggeruse u WHERE u.last_at < clock_timestamp() - interval '2 hours' AND NOT EXISTS (
-        SELECT FROM audiences_eventtrigger t WHERE t.campaign_id = u.campaign_id AND t.per_contact <> 'every')
+    DELETE FROM executions_triggeruse WHERE (campaign_id, contact_id) IN (
+        SELECT u.campaign_id, u.contact_id FROM executions_triggeruse u
+        WHERE u.last_at < statement_timestamp() - interval '2 hours' AND NOT EXISTS (
+            SELECT FROM executions_triggeractivation a
+            WHERE a.campaign_id = u.campaign_id AND a.definition->>'per_contact' <> 'every')
+        LIMIT %s FOR UPDATE OF u SKIP LOCKED)
 """

@@ -71,6 +71,26 @@ def test_no_more_is_promoted_while_enough_waits_for_a_worker(
     assert [batch.size for batch in Batch.objects.all()] == [1]
 
 
+def test_where_nobody_works_on_what_waits_it_is_not_asked_again_and_again(
+    activation: TriggerActivation, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "ENOUGH", 1)
+    soon: list[float] = []
+    monkeypatch.setattr(alarms, "set_alarm", lambda _alarms, _whose, seconds=0.0: soon.append(seconds))
+    promote(activation.pk)
+    happened(make_contact(workspace), properties={"sku": "B2"})
+    soon.clear()
+    promote(activation.pk)
+    Batch.objects.create(
+        execution=Execution.objects.get(activation=activation),
+        workspace_id=workspace.pk,
+        size=1,
+        lease_token="00000000-0000-4000-8000-000000000000",
+    )
+    promote(activation.pk)
+    assert soon == [promoting.STUCK_SECONDS, promoting.ENOUGH_SECONDS]
+
+
 def test_a_backlog_is_promoted_a_part_at_a_time(
     activation: TriggerActivation, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from audiences.events.models import TriggerHit
+from audiences.events.models import EventTrigger, TriggerHit
 from audiences.models import Contact
+from common.authorship import SYSTEM
 from executions.models import TriggerActivation, TriggerUse
 from executions.triggering import waiting
 from executions.triggering.promoting import NOTHING, promote
+from executions.triggering.services import deactivate_trigger
 from executions.triggering.uses import MOST_AN_HOUR
 from tests.executions.triggering.events import EVENT, activate, activated, happened, make_triggered, work
 from tests.executions.work import counts
@@ -101,6 +103,38 @@ def test_once_is_once_even_if_it_is_activated_again(workspace: Workspace) -> Non
     activation = activate(campaign)
     assert twice(activation, make_contact(workspace)) == 1
     assert activation.counts == {"promoted": 1, "again": 2}
+
+
+def test_once_stays_once_though_the_trigger_was_another_meanwhile(workspace: Workspace) -> None:
+    campaign = make_triggered(workspace, per_contact="once")
+    contact = make_contact(workspace)
+    happened(contact, properties=SKU)
+    activation = activate(campaign)
+    happened(contact, properties=SKU)
+    assert sent(activation) == 1
+    deactivate_trigger(campaign=campaign, actor=SYSTEM)
+    EventTrigger.objects.filter(campaign_id=campaign.pk).update(per_contact="every")
+    TriggerUse.objects.update(last_at=datetime.now(UTC) - timedelta(hours=3))
+    waiting.forget_old_uses()
+    EventTrigger.objects.filter(campaign_id=campaign.pk).update(per_contact="once")
+    again = activate(campaign)
+    happened(contact, properties=SKU)
+    assert (sent(again), again.counts) == (0, {"again": 1})
+
+
+def test_what_is_sent_every_time_is_counted_for_the_last_hours_only(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SLICE", 2)
+    activation = activated(workspace)
+    for contact in make_contacts(workspace, 5):
+        happened(contact, properties=SKU)
+    assert sent(activation) == 5
+    waiting.forget_old_uses()
+    assert TriggerUse.objects.count() == 5
+    TriggerUse.objects.update(last_at=datetime.now(UTC) - timedelta(hours=3))
+    waiting.forget_old_uses()
+    assert not TriggerUse.objects.exists()
 
 
 def test_a_window_is_over_when_it_is_over(workspace: Workspace) -> None:
