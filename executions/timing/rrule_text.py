@@ -19,6 +19,7 @@ MOST_RUNS = 1_000
 LEAST_MINUTES = 15
 FREQUENCIES = {name: getattr(rrule, name) for name in ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")}
 _TOO_OFTEN = ("MINUTELY", "SECONDLY")
+_MOST_DAYS = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7, "DAILY": 1, "HOURLY": 1}
 _WEEKDAYS = {str(day): day for day in (rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA, rrule.SU)}
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,4}\Z", re.ASCII)
@@ -163,3 +164,15 @@ def _judge_together(reading: RuleReading, where: str) -> None:
         reading.wrong(where, "invalid", "BYWEEKNO goes with FREQ=YEARLY only.")
     if "bysetpos" in given and not any(name.startswith("by") and name != "bysetpos" for name in given):
         reading.wrong(where, "invalid", "BYSETPOS chooses among what another BY… part names; there is none.")
+    _judge_positions(reading, where)
+
+
+def _judge_positions(reading: RuleReading, where: str) -> None:
+    """Places that no period has match nothing, and looking for them hour by hour takes seconds."""
+    given = reading.arguments
+    name = next(name for name, freq in FREQUENCIES.items() if freq == given["freq"])
+    hours = 1 if name == "HOURLY" else len(set(given.get("byhour", [0])))
+    most = _MOST_DAYS[name] * hours * len(set(given.get("byminute", [0])))
+    if any(abs(place) > most for place in given.get("bysetpos", ())):
+        message = f"With this FREQ, BYHOUR and BYMINUTE a period has at most {most} runs for BYSETPOS to choose among."
+        reading.wrong(where, "out_of_range", message, limit=most)
