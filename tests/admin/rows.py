@@ -25,6 +25,7 @@ from tests.factories import (
     make_template,
     make_upload,
     make_write_key,
+    number,
 )
 from workspaces.audit import record
 from workspaces.models import AuditEntry, Membership, User, Workspace
@@ -77,7 +78,7 @@ def make_one_of_everything(workspace: Workspace, mark: str) -> dict[str, Any]:
         make_provider(workspace, name=f"{mark} provider", is_default=False),
         make_sender(workspace, name=f"{mark} sender"),
         make_cap(workspace, tag=mark[:25]),
-        make_quiet_hours(workspace),
+        make_quiet_hours(workspace, ends=number() % 1_000),
     ]
     return {row._meta.label_lower: row.pk for row in rows}
 

@@ -46,7 +46,7 @@ def test_a_trigger_is_built_activated_and_seen_at_work(
     picture("trigger-form")
     save(admin)
 
-    admin.goto(f"/admin/campaigns/campaign/{EventTrigger.objects.get().campaign_id}/change/")
+    admin.goto(f"/admin/campaigns/campaign/{EventTrigger.objects.get(workspace=workspace).campaign_id}/change/")
     expect(condition.get_by_label("Value", exact=True)).to_have_value("20")
     admin.get_by_role("link", name="Review and activate").click()
     expect(admin.get_by_text("1 event of 1 contact would have fitted")).to_be_visible()

@@ -1,7 +1,7 @@
 """What identify, alias and group do to contacts, and whose events are whose."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -319,14 +319,7 @@ def at_once(*runs: Callable[[], None]) -> None:
         raise failure
 
 
-@pytest.fixture
-def committed_events(transactional_db: None) -> Iterator[None]:
-    """What threads commit; Django empties the tables of the models that it manages, and events are none."""
-    yield
-    Event.objects.all().delete()
-
-
-@pytest.mark.usefixtures("committed_events")
+@pytest.mark.django_db(transaction=True)
 def test_no_event_is_left_behind_while_somebody_identifies(app: App) -> None:
     """Anonymous events and identifies of the same ids, at once: afterwards everything belongs to somebody."""
 
@@ -344,7 +337,7 @@ def test_no_event_is_left_behind_while_somebody_identifies(app: App) -> None:
     assert not Event.objects.filter(contact_id=None).exists()
 
 
-@pytest.mark.usefixtures("committed_events")
+@pytest.mark.django_db(transaction=True)
 def test_the_same_people_in_other_orders_at_once_are_made_once(app: App) -> None:
     people = [f"u-{number}" for number in range(40)]
 
