@@ -5,6 +5,8 @@ from typing import Any
 from common.authorship import Actor
 from workspaces.models import AuditEntry
 
+NAME_LENGTH = 200
+
 
 def record(
     *,
@@ -25,6 +27,6 @@ def record(
         action=action,
         object_type=object_type,
         object_id=object_id,
-        object_name=object_name[:200],
+        object_name=object_name[:NAME_LENGTH],
         details=details or {},
     )

@@ -70,6 +70,6 @@ def scrub_what_came_late(limit: int = 20) -> int:
     waiting = Erasure.objects.filter(swept_at=None, created_at__lt=Now() - LATE).order_by("pk")[:limit]
     for erasure in waiting:
         with transaction.atomic():
-            scrub_late(workspace_id=erasure.workspace_id, contact_ids=erasure.contact_ids)
+            scrub_late(workspace_id=erasure.workspace_id, contact_ids=erasure.contact_ids, erased_at=erasure.created_at)
             Erasure.objects.filter(pk=erasure.pk).update(swept_at=Now())
     return len(waiting)

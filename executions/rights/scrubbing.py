@@ -3,17 +3,21 @@ is its size for ever. What is taken out of them is words that name the person: a
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
+from audiences.bad_value import SHOWN_LENGTH, shown
 from common.channels import Type
 from executions.models import Execution, FrequencyUse
 from executions.rights.ledger import DELIVERIES, RECEIPTS, RECIPIENT_DATA, read_ledger
 from providers.models import SandboxMessage
+from workspaces.audit import NAME_LENGTH
 from workspaces.models import AuditEntry
 
 ERASED = "(erased)"
+IN_FLIGHT = timedelta(minutes=15)
 _AUDITED = ("contact", "suppression")
 
 
@@ -27,20 +31,23 @@ def scrub(*, workspace_id: int, contact_ids: Sequence[int], values: Sequence[str
         object_name=ERASED
     )
     named = [*values, *(f"{type} {value}" for type in Type.values for value in values)]
-    AuditEntry.objects.filter(workspace_id=workspace_id, object_type__in=_AUDITED, object_name__in=named).update(
+    as_kept = [name[:NAME_LENGTH] for name in named]
+    AuditEntry.objects.filter(workspace_id=workspace_id, object_type__in=_AUDITED, object_name__in=as_kept).update(
         object_name=ERASED
     )
 
 
-def scrub_late(*, workspace_id: int, contact_ids: Sequence[int]) -> None:
+def scrub_late(*, workspace_id: int, contact_ids: Sequence[int], erased_at: datetime) -> None:
     """What workers had in hand while the person was erased, and wrote down after. The values are gone by then, so
     every answer of a provider goes."""
     _scrub_by_contact(workspace_id, contact_ids, None)
+    _delete_sandboxed(workspace_id, contact_ids, erased_at - IN_FLIGHT)
 
 
 def _whole_words(values: Sequence[str]) -> re.Pattern[str]:
-    """So that who has the external id 1 is not found in every number."""
-    return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, values)) or '(?!)'})(?!\.?\w)", re.IGNORECASE)
+    """So that who has the external id 1 is not found in every number. Messages show long values cut."""
+    looks = [*values, *(shown(value).strip('"') for value in values if len(value) > SHOWN_LENGTH)]
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, looks)) or '(?!)'})(?!\.?\w)", re.IGNORECASE)
 
 
 def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: re.Pattern[str] | None) -> None:
@@ -52,6 +59,15 @@ def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: re.
     _write(_SCRUB_RECEIPT, [one for one in read_ledger(RECEIPTS, **whose) if one["data"] not in ({}, "{}")])
     _write(_DELETE_RECIPIENT, list(read_ledger(RECIPIENT_DATA, **whose)))
     FrequencyUse.objects.filter(workspace_id=workspace_id, contact_id__in=contact_ids).delete()
+
+
+def _delete_sandboxed(workspace_id: int, contact_ids: Sequence[int], since: datetime) -> None:
+    """By execution, as the sandbox has no index of addresses, and we have none of theirs any more."""
+    deliveries = read_ledger(DELIVERIES, workspace_id=workspace_id, contact_ids=contact_ids) if contact_ids else ()
+    late = [one for one in deliveries if one["recorded_at"] >= since]
+    ids = [f"{one['execution_id']}-{one['contact_id']}-{one['address_id']}" for one in late]
+    handed = SandboxMessage.objects.filter(execution_id__in={one["execution_id"] for one in late})
+    handed.filter(workspace_id=workspace_id, delivery_id__in=ids).delete()
 
 
 _TEXTS = ("detail", "provider_response")

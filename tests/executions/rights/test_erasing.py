@@ -249,6 +249,37 @@ def test_what_was_in_flight_is_taken_out_later(api: Api, ana: Contact) -> None:
     assert row.provider_response == "(erased)"
 
 
+def test_what_the_sandbox_was_handed_in_flight_is_taken_out_later(api: Api, ana: Contact) -> None:
+    row = delivered(ana)
+    erase(api, ana)
+    for contact_id in (ana.pk, ana.pk + 1):
+        SandboxMessage.objects.create(
+            workspace_id=row.workspace_id,
+            execution_id=row.execution_id,
+            delivery_id=f"{row.execution_id}-{contact_id}-{row.address_id}",
+            type="email",
+            address=EMAIL,
+            content={},
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audiences_erasure SET created_at = now() - interval '30 minutes'")
+    assert scrub_what_came_late() == 1
+    assert SandboxMessage.objects.get().delivery_id.split("-")[1] == str(ana.pk + 1)
+
+
+def test_what_was_cut_to_be_shown_is_found_too(api: Api, workspace: Workspace) -> None:
+    token = "t" * 300
+    made = api.post("/api/v1/suppressions", {"suppressions": [{"type": "push", "value": token}]})
+    assert made.json()["created"] == 1
+    api.delete(f"/api/v1/suppressions/{Suppression.objects.get().pk}")
+    execution = make_execution(workspace, state="finished")
+    cut = {"index": 0, "field": "x", "code": "x", "message": f'"{"t" * 59}…" has something.'}
+    Execution.objects.filter(pk=execution.pk).update(rejected=[cut])
+    assert "t" * 50 in everything_kept()
+    assert api.post("/api/v1/contacts/erase", {"type": "push", "value": token}).status_code == 200
+    assert "t" * 50 not in everything_kept()
+
+
 @pytest.mark.parametrize(
     ("body", "field", "code"),
     [
