@@ -99,7 +99,8 @@ def _act(request: HttpRequest, campaign: Campaign) -> ActivationForm:
     if request.POST.get("move") == "deactivate":
         drop = request.POST.get("send_waiting") != "on"
         deactivate_trigger(campaign=campaign, actor=actor_of(request), drop_waiting=drop)
-        messages.success(request, "The campaign is not active any more: no event from now on is sent upon.")
+        waiting = "whoever waited gets nothing" if drop else "who waits is sent to when it is due"
+        messages.success(request, f"The campaign is not active: no event from now on is sent upon, and {waiting}.")
     else:
         activate_trigger(campaign=campaign, request=form.request(), actor=actor_of(request))
         messages.success(request, "The campaign is active: events from now on are sent upon.")
@@ -143,6 +144,7 @@ def _screen(request: HttpRequest, campaign: Campaign, form: ActivationForm, *, s
         "fitting": fitting_of_late(trigger) if trigger and not active else None,
         "latest": _latest(trigger) if trigger and trigger.business and not active else None,
         "figures": _figures(activation) if activation else [],
+        "still_sent": bool(activation and not active and not activation.drops_waiting and waiting_for(activation)),
         "caps": _caps(campaign),
         "can_launch": may(request, campaign.workspace_id, Role.LAUNCHER),
         "requires_approval": campaign.workspace.requires_approval,

@@ -192,6 +192,19 @@ def test_the_latest_event_of_the_business_shows_whom_it_would_have_reached(
     assert words in text
 
 
+def test_who_was_to_be_sent_to_still_can_be_dropped(staff: Staff, workspace: Workspace) -> None:
+    campaign, client = make_campaign(workspace), staff(Role.LAUNCHER)
+    make_trigger(campaign, event_name="left", delay_seconds=3600)
+    client.post(activate(campaign), {"move": "activate"})
+    contact = make_contact(workspace)
+    accept_events(workspace_id=workspace.pk, rows=[{"name": "left", "external_id": contact.external_id}])
+    client.post(activate(campaign), {"move": "deactivate", "send_waiting": "on"})
+    assert "Drop who waits" in client.get(activate(campaign)).content.decode()
+    client.post(activate(campaign), {"move": "deactivate"})
+    assert TriggerActivation.objects.get().drops_waiting
+    assert "Drop who waits" not in client.get(activate(campaign)).content.decode()
+
+
 def test_a_launcher_activates_and_deactivates_it(staff: Staff, workspace: Workspace) -> None:
     campaign, client = make_campaign(workspace), staff(Role.LAUNCHER)
     make_trigger(campaign)
