@@ -22,7 +22,6 @@ import orjson
 
 MAX_ROW_BYTES = 1024 * 1024
 MAX_COLUMNS = 1_000
-MAX_NAME = 1_000
 _MAX_ROW_GROUPS = 100_000
 _BATCH_ROWS = 2_048
 _SMALL_BYTES = 8 * 1024 * 1024
@@ -74,8 +73,8 @@ def _about(file: Any) -> dict[str, Any]:
         raise ValueError(f"it has more than {_MAX_ROW_GROUPS:,} row groups")
     if len(schema.names) > MAX_COLUMNS:
         raise ValueError(f"it has {len(schema.names):,} columns; a file has at most {MAX_COLUMNS:,}")
-    if any(len(name) > MAX_NAME for name in schema.names):
-        raise ValueError(f"the name of a column has more than {MAX_NAME:,} characters")
+    if sum(map(len, schema.names)) > MAX_ROW_BYTES:
+        raise ValueError("the names of its columns are longer than 1 MiB together")
     return {
         "rows": file.metadata.num_rows,
         "names": schema.names,

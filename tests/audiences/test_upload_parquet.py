@@ -135,6 +135,12 @@ def test_names_of_columns_may_be_strange(make: Make) -> None:
     assert attributes() == [{"home.city": "Pune", "--help": "z", "home": "w"}]
 
 
+def test_names_of_columns_that_would_fill_the_memory_are_refused(make: Make) -> None:
+    with pytest.raises(Invalid) as caught:
+        make(parquet_of({"external_id": ["1"], "x" * 2_000_000: ["y"]}), "people.parquet")
+    assert "longer than 1 MiB" in caught.value.errors[0].message
+
+
 def test_columns_of_one_name_are_refused(make: Make) -> None:
     table = pyarrow.table([pyarrow.array(["1"]), pyarrow.array(["2"])], names=["external_id", "external_id"])
     out = pyarrow.BufferOutputStream()
