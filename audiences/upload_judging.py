@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import orjson
 from django.conf import settings
 
-from audiences.bad_value import BadValue, shown
+from audiences.bad_value import BadValue, check_unicode, shown
 from audiences.file_records import open_source
 from audiences.files.encodings import encoding_of, guess_encoding
 from audiences.files.errors import UnusableFile
@@ -50,10 +50,12 @@ def mapping_errors(mapping: Mapping[str, Any]) -> Iterator[FieldError]:
             yield FieldError("mapping", "invalid", "The name of a column can't contain a NUL character.")
             continue
         try:
+            check_unicode(column, name="The name")
             parse_target(target)
         except BadValue as error:
             message = f"The column {shown(column)}: {error.message}"
-            yield FieldError(f"mapping.{column}"[:200], error.code, message, str(target)[:200], hint=HINT)
+            field = f"mapping.{column}"[:200].encode("utf-8", "replace").decode()
+            yield FieldError(field, error.code, message, str(target)[:200], hint=HINT)
 
 
 def naming_errors(workspace_id: int, name: str, list_id: int | None) -> list[FieldError]:

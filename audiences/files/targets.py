@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from audiences.bad_value import BadValue, shown
+from audiences.bad_value import BadValue, clean_text, shown
 from audiences.files import cell_types
 from audiences.files.cell_types import Convert
 from common.channels import ALIASES, Type
@@ -83,6 +83,7 @@ def parse_target(value: object) -> Target:
 def _field(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST or not _is_field(value):
         raise BadValue("unknown_choice", f"{shown(value)} is no field of a contact.")
+    clean_text(value, name="A field", limit=_LONGEST)
     if is_reserved(value):
         names = ", ".join(sorted(RESERVED_NAMES))
         raise BadValue("reserved", f"{shown(value)} can't be given: Volley gives {names} their values.")

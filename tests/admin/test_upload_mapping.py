@@ -56,6 +56,17 @@ def test_a_file_is_shown_with_a_mapping_before_it_is_imported(staff: Staff, work
     assert ["push:shop-ios", f"App push token of {app.name}"] in [list(pair) for pair in shown["fields"]]
 
 
+@pytest.mark.parametrize("mapping", [{"E-mail": "attributes.\0"}, {"E-mail": "attributes.\ud800"}, {"\ud800": "email"}])
+def test_a_mapping_that_is_no_text_is_refused(staff: Staff, mapping: Any) -> None:
+    client = staff(Role.EDITOR)
+    upload = uploaded(client)
+    assert tried(client, upload, {"mapping": mapping, "encoding": "utf-8"}).json()["errors"]
+    answer = started(client, upload, mapping)
+    assert answer.status_code == 200 and len(list(answer.context["messages"])) == 1
+    upload.refresh_from_db()
+    assert upload.state == "mapping" and upload.mapping["E-mail"] == "email"
+
+
 def test_another_mapping_is_tried_on_the_first_rows(staff: Staff) -> None:
     client = staff(Role.EDITOR)
     upload = uploaded(client)
