@@ -104,14 +104,19 @@ def _with_due_batches() -> list[int]:
 
 
 def merge_fragments() -> None:
-    """Parked batches that wait for the same moment become one; the ones merged are closed as parked."""
+    """Parked batches that wait for the same moment become one; the ones merged are closed as parked.
+
+    One that waits alone, as that of a time zone does for a day, is not locked: a lock is a write.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             SQL("""
-            WITH fragments AS (
+            WITH small AS (
+                SELECT id, count(*) OVER (PARTITION BY execution_id, attempt, reason, not_before) AS kin
+                FROM executions_batch WHERE {small}
+            ), fragments AS (
                 SELECT id, execution_id, workspace_id, attempt, reason, not_before, size FROM executions_batch
-                WHERE state = {open} AND lease_token IS NULL AND marked_to = 0 AND reason <> 'ready' AND size < {half}
-                FOR UPDATE SKIP LOCKED
+                WHERE id IN (SELECT id FROM small WHERE kin > 1) AND {small} FOR UPDATE SKIP LOCKED
             ), heaped AS (
                 SELECT *, (sum(size) OVER (PARTITION BY execution_id, attempt, reason, not_before ORDER BY id) - size)
                     / {half} AS heap FROM fragments
@@ -134,11 +139,17 @@ def merge_fragments() -> None:
             UPDATE executions_batch b SET state = {closed}, position = b.size, marked_to = b.size, parked = b.size
             FROM merged m WHERE b.id = ANY (m.ids)
             """).format(
+                small=_SMALL,
                 open=Literal(BatchState.OPEN.value),
                 closed=Literal(BatchState.CLOSED.value),
                 half=Literal(BATCH_SIZE // 2),
             )
         )
+
+
+_SMALL = SQL("state = {} AND lease_token IS NULL AND marked_to = 0 AND reason <> 'ready' AND size < {}").format(
+    Literal(BatchState.OPEN.value), Literal(BATCH_SIZE // 2)
+)
 
 
 def tidy_journals() -> None:

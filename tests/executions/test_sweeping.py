@@ -109,6 +109,17 @@ def test_parked_fragments_are_merged_and_nobody_is_lost(workspace: Workspace) ->
     assert Delivery.objects.filter(execution_id=execution.pk).count() == 4
 
 
+def test_a_batch_that_waits_alone_is_not_written_to_at_each_sweep(workspace: Workspace) -> None:
+    """Those of forty time zones wait for a day."""
+    execution = make_execution(workspace, state=State.RUNNING)
+    parked = {"execution": execution, "workspace_id": workspace.pk, "size": 1, "reason": "local_time"}
+    alone = [Batch.objects.create(**parked, not_before=at(seconds)) for seconds in (60, 120)]
+    merge_fragments()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmax::text FROM executions_batch WHERE id = ANY (%s)", [[one.pk for one in alone]])
+        assert cursor.fetchall() == [("0",), ("0",)]
+
+
 def split(execution: Execution) -> None:
     """As if each recipient had been parked by a chunk of its own."""
     parked = Batch.objects.select_related("recipients").get(execution=execution, state=BatchState.OPEN)
