@@ -49,11 +49,13 @@ def is_placeholder(value: str) -> bool:
     )
 
 
-def at_least(name: str, default: int, *, least: int) -> int:
-    """A whole number that is not smaller than `least`."""
+def at_least(name: str, default: int, *, least: int, most: int | None = None) -> int:
+    """A whole number that is not smaller than `least`, nor larger than `most`."""
     value: int = env.int(name, default)
     if value < least:
         raise ImproperlyConfigured(f"{name} is {value}; it is at least {least}.")
+    if most is not None and value > most:
+        raise ImproperlyConfigured(f"{name} is {value}; it is at most {most}.")
     return value
 
 
