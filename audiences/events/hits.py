@@ -27,12 +27,22 @@ NEWS_FOR = timedelta(days=1)
 _Asked = Callable[[], Moment]
 
 
+class Arrived(NamedTuple):
+    """An event of somebody, or of the business, that is in its table; `month` is its `received_month`."""
+
+    id: int
+    month: date
+    received_at: datetime
+    event: NewEvent
+
+
 class Hit(NamedTuple):
     """A row of `TriggerHit`."""
 
     activation_id: int
     contact_id: int | None
     event_id: int
+    month: date
     at: datetime
     due_at: datetime
 
@@ -40,32 +50,43 @@ class Hit(NamedTuple):
 def write_hits(
     *, workspace_id: int, events: Sequence[NewEvent], ids: Mapping[UUID, int], month: date, now: datetime
 ) -> None:
-    """`ids` are those of the events that were written, by message key. Tells the workers after the commit."""
-    new = [one for one in events if one.message_key in ids and one.at >= now - NEWS_FOR]
-    triggers = active_triggers(workspace_id, {one.name for one in new}) if new else ()
+    """`ids` are those of the events that were written, by message key. Of messages that came twice in the request,
+    the first is the one that was written. Tells the workers after the commit."""
+    first = {one.message_key: one for one in reversed(events)}.values()
+    new = [Arrived(ids[one.message_key], month, now, one) for one in first if one.message_key in ids]
+    write_hits_of(workspace_id=workspace_id, arrived=new, now=now)
+
+
+def write_hits_of(*, workspace_id: int, arrived: Sequence[Arrived], now: datetime) -> None:
+    """Of those received before `now`, whose person is known only now, a trigger has what came since it is active."""
+    news = [one for one in arrived if one.event.at >= now - NEWS_FOR]
+    triggers = active_triggers(workspace_id, {one.event.name for one in news}) if news else ()
     if not triggers:
         return
-    hits = list(_hits(new, triggers, ids, now, cache(partial(moment_of, workspace_id))))
+    hits = list(_hits(news, triggers, now, cache(partial(moment_of, workspace_id))))
     if not hits:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [workspace_id, month, *map(list, zip(*hits, strict=True))])
+        cursor.execute(_INSERT, [workspace_id, *map(list, zip(*hits, strict=True))])
     wake = {hit.activation_id: (hit.due_at - now).total_seconds() for hit in hits}
     transaction.on_commit(lambda: _tell_workers(wake), robust=True)
 
 
-def _hits(
-    events: Sequence[NewEvent], triggers: Sequence[EventTrigger], ids: Mapping[UUID, int], now: datetime, moment: _Asked
-) -> Iterator[Hit]:
-    """Of messages that came twice in the request, the first is the one that was written."""
+def _hits(arrived: Sequence[Arrived], triggers: Sequence[EventTrigger], now: datetime, moment: _Asked) -> Iterator[Hit]:
     by_name = defaultdict(list)
     for trigger in triggers:
         by_name[trigger.event_name].append(trigger)
-    for event in {one.message_key: one for one in reversed(events)}.values():
+    for event_id, month, received_at, event in arrived:
         for trigger in by_name.get(event.name, ()):
-            if trigger.activation_id is not None and _fits(event, trigger, moment):
-                due_at = now + timedelta(seconds=trigger.delay_seconds)
-                yield Hit(trigger.activation_id, event.contact_id, ids[event.message_key], event.at, due_at)
+            if trigger.activation_id is None or (received_at < now and not _was_active(trigger, received_at)):
+                continue
+            if _fits(event, trigger, moment):
+                due_at = max(now, received_at + timedelta(seconds=trigger.delay_seconds))
+                yield Hit(trigger.activation_id, event.contact_id, event_id, month, event.at, due_at)
+
+
+def _was_active(trigger: EventTrigger, at: datetime) -> bool:
+    return trigger.activated_at is not None and trigger.activated_at <= at
 
 
 def _fits(event: NewEvent, trigger: EventTrigger, moment: _Asked) -> bool:
@@ -84,6 +105,7 @@ def _tell_workers(wake: Mapping[int, float]) -> None:
 
 
 _INSERT = """
-INSERT INTO audiences_triggerhit (workspace_id, received_month, activation_id, contact_id, event_id, at, due_at)
-SELECT %s, %s, one.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) one
+INSERT INTO audiences_triggerhit (workspace_id, activation_id, contact_id, event_id, received_month, at, due_at)
+SELECT %s, one.*
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::timestamptz[], %s::timestamptz[]) one
 """

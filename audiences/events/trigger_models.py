@@ -33,6 +33,7 @@ class EventTrigger(models.Model):
     business = models.BooleanField(default=False)
     audience = models.JSONField(null=True, help_text="Of a business event, as a launch takes it.")
     activation_id = models.BigIntegerField(null=True, help_text="Empty: it is not active.")
+    activated_at = models.DateTimeField(null=True, help_text="When it was activated last.")
 
     class Meta:
         constraints = [

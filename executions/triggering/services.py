@@ -48,7 +48,9 @@ def activate_trigger(*, campaign: Campaign, request: ActivationRequest, actor: A
     if errors:
         raise Invalid(errors, detail=NOTHING_ACTIVATED)
     activation = _create(ready, {**definition_of(trigger), "audience": audience}, request, actor)
-    EventTrigger.objects.filter(pk=trigger.pk, activation_id=None).update(activation_id=activation.pk)
+    EventTrigger.objects.filter(pk=trigger.pk, activation_id=None).update(
+        activation_id=activation.pk, activated_at=Now()
+    )
     _record(activation, actor, "activated", definition=activation.definition)
     return Activated(activation, made=True)
 

@@ -12,6 +12,7 @@ from audiences.bad_value import BadValue
 from audiences.events.persons import PersonRow, resolve
 from audiences.events.recording import database_now, record
 from audiences.events.sdk import links
+from audiences.events.sdk.attached import trigger_attached
 from audiences.events.sdk.message import Arrival, Message, parse_message
 from audiences.events.sdk.person import UNSUBSCRIBED, Told, told_by
 from audiences.rights.consent_history import Changed, write_changes
@@ -57,7 +58,7 @@ def accept_messages(
     links.lock(workspace_id=app.workspace_id, linked=to_link, recorded=recorded)
     _write_people(batch)
     _name_the_rest(batch)
-    _link(batch)
+    trigger_attached(workspace_id=app.workspace_id, attached=_link(batch), now=now)
     _name_the_anonymous(batch)
     for one in batch.messages:
         one.event.contact_id = batch.contacts.get(one.index)
@@ -150,14 +151,14 @@ def _name_the_rest(batch: _Batch) -> None:
     batch.contacts |= {one.index: found[one.user_id] for one in left if one.user_id in found}
 
 
-def _link(batch: _Batch) -> None:
+def _link(batch: _Batch) -> Sequence[links.Attached]:
     """The last one to say so counts, as between requests."""
     contacts = {
         anonymous_id: batch.contacts[one.index]
         for one in batch.messages
         if one.index in batch.contacts and (anonymous_id := _linked_id(one)) is not None
     }
-    links.link(workspace_id=batch.app.workspace_id, contacts=contacts)
+    return links.link(workspace_id=batch.app.workspace_id, contacts=contacts)
 
 
 def _name_the_anonymous(batch: _Batch) -> None:

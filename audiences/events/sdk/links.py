@@ -5,8 +5,9 @@ and exclusive), so that no event is left behind between the two.
 """
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -35,10 +36,18 @@ def known(*, workspace_id: int, anonymous_ids: Collection[str]) -> dict[str, int
         return dict(cursor.fetchall())
 
 
-def link(*, workspace_id: int, contacts: Mapping[str, int]) -> int:
-    """Remembers who the anonymous ids are, and gives them what they did before. Returns how many events that were."""
+class Attached(NamedTuple):
+    """The key of an event that belongs to somebody from now on."""
+
+    id: int
+    month: date
+    name: str
+
+
+def link(*, workspace_id: int, contacts: Mapping[str, int]) -> Sequence[Attached]:
+    """Remembers who the anonymous ids are, and gives them what they did before."""
     if not contacts:
-        return 0
+        return ()
     given: dict[str, Any] = {
         "workspace": workspace_id,
         "ids": sorted(contacts),
@@ -48,7 +57,7 @@ def link(*, workspace_id: int, contacts: Mapping[str, int]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_LINK, given)
         cursor.execute(_ATTACH, given)
-        return int(cursor.rowcount)
+        return [Attached(*row) for row in cursor.fetchall()]
 
 
 def _key(workspace_id: int, anonymous_id: str) -> int:
@@ -84,4 +93,5 @@ FROM (
     ) past
 ) found
 WHERE e.workspace_id = found.workspace_id AND e.id = found.id AND e.received_month = found.received_month
+RETURNING e.id, e.received_month, e.name
 """
