@@ -135,15 +135,15 @@ class TestOutbox:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_cannot_be_reached_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
-    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
-
+def test_a_database_that_cannot_be_reached_takes_nothing() -> None:
     async def scenario() -> tuple[Sent, bool]:
         async with closing(SandboxAdapter.from_settings(settings())) as adapter:
             return await send(adapter, emails(2)), (await adapter.probe()).ok
 
-    sent, probed = run(scenario())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+        patched.setitem(connection.settings_dict, "PORT", "1")
+        sent, probed = run(scenario())
     assert set(sent.verdicts) == {Verdict.UNAVAILABLE}
     assert not probed
 
