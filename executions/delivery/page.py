@@ -10,9 +10,9 @@ from executions.delivery import timed
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, candidates_sql, contacts_sql
 from executions.delivery.clocks import Starts
+from executions.delivery.planned_rows import AT_ONCE, planned_rows_sql, skips_sql
 from executions.delivery.shared_addresses import Frozen
-from executions.states import BatchState, Outcome, SkipReason
-from executions.timing.local_time import READY
+from executions.states import SkipReason
 
 # Contacts as far apart as this, on average, are looked up one by one: between them lie others' addresses.
 SPARSE = 8
@@ -49,6 +49,7 @@ def page_sql(
 ) -> Composable:
     """Answers the page's skips: reason to count. `frozen` is None where the audience has no other page, `starts`
     where nobody's clock is asked."""
+    source = SQL("classified" if starts is None else "timed")
     return SQL("""
         WITH found AS MATERIALIZED ({candidates}),
         {contested},
@@ -56,65 +57,23 @@ def page_sql(
             SELECT contact_id, address_id{zone}, CASE WHEN reason IS NOT NULL THEN reason
                 WHEN address_id IN (SELECT address_id FROM duplicates) THEN {duplicate} END AS reason
             FROM found
-        ){timed},
-        ruled_out AS (
-            INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
-                outcome, attempts, recorded_at, reason)
-            SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
-                clock_timestamp(), reason
-            FROM {classified} WHERE reason IS NOT NULL
-        ),
-        sendable AS (
-            SELECT {columns}count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
-            FROM (SELECT {columns}contact_id, address_id FROM {classified} WHERE reason IS NULL{order}) o{group}
-        ),
-        batches AS MATERIALIZED (
-            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id, {columns}
-                contact_ids[first:first + {size} - 1] AS contact_ids,
-                address_ids[first:first + {size} - 1] AS address_ids
-            FROM sendable, generate_series(1, n, {size}) first
-        ),
-        hot AS (
-            INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
-                crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
-            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), {due}, {wait}, 0,
-                0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
-        ),
-        arrays AS (
-            INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
-            SELECT id, contact_ids, address_ids FROM batches
-        )
-        SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
-            SELECT reason, count(*) AS n FROM {classified} WHERE reason IS NOT NULL GROUP BY reason) r
+        ){timed}, {rows}
+        SELECT {skips}
     """).format(
-        **_timing(starts),
         candidates=_candidates(scope, page, frozen, few_suppressions=few_suppressions, zones=starts is not None),
         contested=_contested(scope, page, frozen),
+        zone=timed.NOTHING if starts is None else SQL(", zone"),
         duplicate=Literal(SkipReason.DUPLICATE_ADDRESS.value),
-        launched_on=Literal(launched_on),
-        execution=Literal(scope.execution_id),
-        workspace=Literal(scope.workspace_id),
-        skipped=Literal(Outcome.SKIPPED.value),
-        open=Literal(BatchState.OPEN.value),
-        size=Literal(batch_size),
+        timed=timed.NOTHING if starts is None else timed.timed_sql(starts),
+        rows=planned_rows_sql(
+            scope,
+            source,
+            launched_on=launched_on,
+            due=AT_ONCE if starts is None else timed.BY_CLOCK,
+            batch_size=batch_size,
+        ),
+        skips=skips_sql(source),
     )
-
-
-def _timing(starts: Starts | None) -> dict[str, Composable]:
-    if starts is None:
-        plain = dict.fromkeys(("zone", "timed", "columns", "group"), timed.NOTHING)
-        order, due = SQL(" ORDER BY contact_id, address_id"), SQL("clock_timestamp()")
-        return {**plain, "classified": SQL("classified"), "order": order, "due": due, "wait": Literal(READY)}
-    return {
-        "zone": SQL(", zone"),
-        "timed": timed.timed_sql(starts),
-        "columns": timed.COLUMNS,
-        "group": timed.GROUP,
-        "order": timed.NOTHING,
-        "classified": SQL("timed"),
-        "due": timed.DUE,
-        "wait": timed.WAIT,
-    }
 
 
 def _candidates(scope: Scope, page: Page, frozen: Frozen | None, *, few_suppressions: bool, zones: bool) -> Composable:

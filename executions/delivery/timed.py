@@ -3,14 +3,18 @@
 from psycopg.sql import SQL, Composable, Literal
 
 from executions.delivery.clocks import Starts
+from executions.delivery.planned_rows import Due
 from executions.states import SkipReason
 
 # What recipients are grouped by: the place of their time and reason to wait among all of them. They are not sorted by
 # contact too, which would be a third of what clocks cost a plan: a batch of one zone has them from all over the page.
-COLUMNS = SQL("slot, ")
-GROUP = SQL(" GROUP BY slot")
-DUE = SQL("coalesce((SELECT s.due FROM slots s WHERE s.slot = batches.slot), clock_timestamp())")
-WAIT = SQL("(SELECT s.wait FROM slots s WHERE s.slot = batches.slot)")
+BY_CLOCK = Due(
+    columns=SQL("slot, "),
+    group=SQL(" GROUP BY slot"),
+    order=SQL(""),
+    due=SQL("coalesce((SELECT s.due FROM slots s WHERE s.slot = batches.slot), clock_timestamp())"),
+    wait=SQL("(SELECT s.wait FROM slots s WHERE s.slot = batches.slot)"),
+)
 NOTHING = SQL("")
 
 

@@ -16,9 +16,10 @@ from executions.activation_models import FROZEN
 from executions.delivery.batches import BATCH_SIZE
 from executions.delivery.classify import Scope, candidates_sql
 from executions.delivery.partitions import ensure_partition
+from executions.delivery.planned_rows import planned_rows_sql, skips_sql
 from executions.delivery.planning import add_planned_skips, scope_of
 from executions.models import Execution, TriggerActivation
-from executions.states import BatchState, Outcome, State
+from executions.states import BatchState, State
 from executions.triggering.claiming import Claimed
 
 AUDIENCE = "trigger"
@@ -106,13 +107,6 @@ def _adding(scope: Scope, execution: Execution, hits: Sequence[Claimed]) -> Comp
                 AS one (contact_id, event_id, received_month)
         ),
         found AS MATERIALIZED ({candidates}),
-        ruled_out AS (
-            INSERT INTO executions_delivery (launched_on, execution_id, contact_id, address_id, workspace_id,
-                outcome, attempts, recorded_at, reason)
-            SELECT {launched_on}, {execution}, contact_id, address_id, {workspace}, {skipped}, 0,
-                clock_timestamp(), reason
-            FROM found WHERE reason IS NOT NULL
-        ),
         told AS (
             INSERT INTO executions_recipientdata (execution_id, contact_id, event)
             SELECT {execution}, g.contact_id, jsonb_build_object(
@@ -120,41 +114,17 @@ def _adding(scope: Scope, execution: Execution, hits: Sequence[Claimed]) -> Comp
             FROM given g JOIN audiences_event e
                 ON e.workspace_id = {workspace} AND e.id = g.event_id AND e.received_month = g.received_month
             WHERE g.contact_id IN (SELECT contact_id FROM found)
-        ),
-        sendable AS (
-            SELECT count(*) AS n, array_agg(contact_id) AS contact_ids, array_agg(address_id) AS address_ids
-            FROM (SELECT contact_id, address_id FROM found WHERE reason IS NULL ORDER BY contact_id, address_id) o
-        ),
-        batches AS MATERIALIZED (
-            SELECT nextval(pg_get_serial_sequence('executions_batch', 'id')) AS id,
-                contact_ids[first:first + {size} - 1] AS contact_ids,
-                address_ids[first:first + {size} - 1] AS address_ids
-            FROM sendable, generate_series(1, n, {size}) first
-        ),
-        hot AS (
-            INSERT INTO executions_batch (id, execution_id, workspace_id, state, size, not_before, reason, attempt,
-                crashes, position, marked_to, journal, sent, skipped, failed, unknown, parked, reasons)
-            SELECT id, {execution}, {workspace}, {open}, cardinality(contact_ids), clock_timestamp(), 'ready', 0,
-                0, 0, 0, '', 0, 0, 0, 0, 0, '{{}}' FROM batches
-        ),
-        arrays AS (
-            INSERT INTO executions_batchrecipients (batch_id, contact_ids, address_ids)
-            SELECT id, contact_ids, address_ids FROM batches
-        )
-        SELECT ARRAY(SELECT DISTINCT contact_id FROM found), (SELECT count(*) FROM found), (
-            SELECT coalesce(jsonb_object_agg(reason, n), '{{}}')::text FROM (
-                SELECT reason, count(*) AS n FROM found WHERE reason IS NOT NULL GROUP BY reason) r)
+        ), {rows}
+        SELECT ARRAY(SELECT DISTINCT contact_id FROM found), (SELECT count(*) FROM found), {skips}
     """).format(
         contacts=Literal([hit.contact_id for hit in hits]),
         events=Literal([hit.event_id for hit in hits]),
         months=Literal([hit.received_month for hit in hits]),
         candidates=candidates_sql(scope, _contacts(scope), one_by_one=True),
-        launched_on=Literal(execution.launched_on),
         execution=Literal(execution.pk),
         workspace=Literal(execution.workspace_id),
-        skipped=Literal(Outcome.SKIPPED.value),
-        open=Literal(BatchState.OPEN.value),
-        size=Literal(BATCH_SIZE),
+        rows=planned_rows_sql(scope, SQL("found"), launched_on=execution.launched_on),
+        skips=skips_sql(SQL("found")),
     )
 
 
