@@ -74,6 +74,11 @@ class Kept:
     def kill(self) -> None:
         self._say(b"k")
 
+    def end(self) -> None:
+        """Kill it, and return when nothing it started is left."""
+        self.kill()
+        self._process.wait()
+
     def _say(self, word: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(self._speaking, word)

@@ -144,7 +144,7 @@ class Supervisor:
             while (code := kept.exit_code()) is None:
                 self.wait(WATCH_SECONDS)
         except StopRequested:
-            kept.kill()
+            kept.end()
             raise
         finally:
             kept.forget()
