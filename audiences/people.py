@@ -78,6 +78,8 @@ class People:
     said_anew: "list[SaidAnew]" = field(default_factory=list)
     refused: dict[AddressKey, dict[tuple[bool, int], Said]] = field(default_factory=dict)
     """Who has unsubscribed the address, by age: whoever comes with it anew is not asked less."""
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When a refusal was said that does not tell: no older proof lifts it."""
 
     def changed_addresses(self) -> list[KnownAddress]:
         everyone = (*self.existing, *self.created)
@@ -173,7 +175,13 @@ class People:
             newest = _newest([refusals[age] for age in sorted(refusals)])
             if row.consent is None or not _proven_after(row, newest.at):
                 return newest
-        return Said(row.consent or SUBSCRIBED, row.consent_source, row.consent_at)
+        return Said(row.consent or SUBSCRIBED, row.consent_source, self._at(row))
+
+    def _at(self, row: AddressRow) -> datetime | None:
+        """No refusal is from the future: it would outdo every proof to come."""
+        if row.consent != UNSUBSCRIBED:
+            return row.consent_at
+        return min(row.consent_at or self.received_at, self.received_at)
 
     def _note(self, known: KnownAddress, said: Said) -> None:
         if known.owner is None or known.key[0] in APP_TYPES:
@@ -213,17 +221,25 @@ class People:
     def _consent(self, known: KnownAddress, row: AddressRow) -> bool:
         if row.consent is None or not may_change(known, row):
             return False
-        source, at = row.consent_source or known.consent_source, row.consent_at or known.consent_at
+        before, after = Said(known.consent, known.consent_source, known.consent_at), self._said_now(known, row)
         if row.consent != known.consent:
-            source, at = row.consent_source, row.consent_at
-            self._lift(known.key, at if row.consent == SUBSCRIBED else None)
-        before, after = Said(known.consent, known.consent_source, known.consent_at), Said(row.consent, source, at)
+            self._lift(known.key, after.at if row.consent == SUBSCRIBED else None)
         if before == after:
             return False
         self.said_anew.append(SaidAnew(known, before, after))
         known.consent, known.consent_source, known.consent_at = after
         self._note(known, after)
         return True
+
+    def _said_now(self, known: KnownAddress, row: AddressRow) -> Said:
+        """A refusal that is said again is the same one, unless it was said later."""
+        consent, at = row.consent or known.consent, self._at(row)
+        if consent != known.consent:
+            return Said(consent, row.consent_source, at)
+        later = row.consent_at is not None and at is not None and (known.consent_at is None or at > known.consent_at)
+        if consent == UNSUBSCRIBED and not later:
+            return Said(consent, known.consent_source or row.consent_source, known.consent_at)
+        return Said(consent, row.consent_source or known.consent_source, at or known.consent_at)
 
     def _lift(self, key: AddressKey, proven: datetime | None) -> None:
         """What was said last in the call counts."""
@@ -234,7 +250,7 @@ class People:
 
 def _newest(refusals: Sequence[Said]) -> Said:
     """The first of those that are as new."""
-    return max(refusals, key=lambda said: said.at.timestamp() if said.at else float("-inf"))
+    return max(refusals, key=lambda said: said.at.timestamp() if said.at else float("inf"))
 
 
 def _packed(attributes: Attributes) -> bytes:
@@ -260,7 +276,7 @@ def _proven_after(row: AddressRow, refused_at: datetime | None) -> bool:
     if row.consent_at > datetime.now(UTC) + _SKEW:
         # It would outdo every refusal to come.
         return False
-    return refused_at is None or row.consent_at > refused_at
+    return refused_at is not None and row.consent_at > refused_at
 
 
 def _naming_field(row: ContactRow) -> str:

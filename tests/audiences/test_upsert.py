@@ -1,6 +1,6 @@
 import gc
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -174,6 +174,21 @@ def test_one_email_may_belong_to_two_contacts(upsert: Upsert) -> None:
 
 
 PROOF = {"consent_source": "form", "consent_at": "2026-03-01T00:00:00Z"}
+EMAIL = {"type": "email", "value": "a@example.test"}
+
+
+def refused_at(at: str) -> dict[str, str]:
+    return {**EMAIL, "consent": "unsubscribed", "consent_at": at}
+
+
+def proven_at(at: datetime) -> dict[str, str]:
+    return {**EMAIL, "consent": "subscribed", "consent_source": "form", "consent_at": at.isoformat()}
+
+
+def refusal() -> datetime:
+    address = Address.objects.get()
+    assert address.consent == "unsubscribed" and address.consent_at is not None
+    return address.consent_at
 
 
 @pytest.mark.parametrize(
@@ -187,10 +202,53 @@ PROOF = {"consent_source": "form", "consent_at": "2026-03-01T00:00:00Z"}
     ],
 )
 def test_unsubscribed_becomes_subscribed_only_with_proof(upsert: Upsert, said: dict[str, str], then: str) -> None:
-    address = {"type": "email", "value": "a@example.test"}
-    upsert({"external_id": "1", "addresses": [{**address, "consent": "unsubscribed"}]})
-    upsert({"external_id": "1", "addresses": [{**address, **said}]})
+    upsert({"external_id": "1", "addresses": [refused_at("2026-02-01T00:00:00Z")]})
+    upsert({"external_id": "1", "addresses": [{**EMAIL, **said}]})
     assert Address.objects.get().consent == then
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_refusal_without_a_time_was_said_when_it_was_received(upsert: Upsert, known: bool) -> None:
+    """Also that of an address which comes with it. A proof of last year does not undo it, whoever brings that."""
+    if known:
+        upsert({"external_id": "1", "addresses": [EMAIL]})
+    begin = datetime.now(UTC)
+    upsert({"external_id": "1", "addresses": [{**EMAIL, "consent": "unsubscribed"}]})
+    assert begin <= refusal() <= datetime.now(UTC)
+    upsert({"external_id": "1", "addresses": [proven_at(begin)]})
+    upsert({"external_id": "1", "addresses": [proven_at(refusal() + timedelta(microseconds=1))]})
+    assert Address.objects.get().consent == "subscribed"
+
+
+def test_it_holds_for_whoever_comes_with_the_address_too(upsert: Upsert) -> None:
+    upsert({"external_id": "1", "addresses": [{**EMAIL, "consent": "unsubscribed"}]})
+    at = refusal()
+    upsert({"external_id": "2", "addresses": [{**EMAIL, "consent": "subscribed", **PROOF}]})
+    upsert({"external_id": "3", "addresses": [proven_at(at + timedelta(seconds=1))]})
+    consents = Address.objects.order_by("contact_id").values_list("consent", "consent_at")
+    assert list(consents)[:2] == [("unsubscribed", at)] * 2 and list(consents)[2][0] == "subscribed"
+
+
+def test_within_one_call_too(upsert: Upsert) -> None:
+    rows = [{**EMAIL, "consent": "unsubscribed"}, {**EMAIL, "consent": "subscribed", **PROOF}]
+    upsert(*({"external_id": "1", "addresses": [row]} for row in rows))
+    assert Address.objects.get().consent == "unsubscribed"
+
+
+def test_a_refusal_that_is_said_again_is_as_old_as_its_newest_time(upsert: Upsert) -> None:
+    times = ("2026-02-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00")
+    for at, then in zip(times, (times[0], times[1], times[1]), strict=True):
+        upsert({"external_id": "1", "addresses": [refused_at(at)]})
+        assert refusal().isoformat() == then
+    report = upsert({"external_id": "1", "addresses": [{**EMAIL, "consent": "unsubscribed"}]})
+    assert refusal().isoformat() == times[1] and report.unchanged == 1
+
+
+def test_a_refusal_from_the_future_was_said_when_it_was_received(upsert: Upsert) -> None:
+    upsert({"external_id": "1", "addresses": [refused_at("2999-01-01T00:00:00Z")]})
+    assert refusal() <= datetime.now(UTC)
+    upsert({"external_id": "1", "addresses": [proven_at(refusal() + timedelta(seconds=1))]})
+    assert Address.objects.get().consent == "subscribed"
 
 
 def test_proof_older_than_the_unsubscribing_does_not_count(upsert: Upsert) -> None:
@@ -206,7 +264,8 @@ def test_proof_lifts_the_suppression_of_unsubscribing_and_no_other(upsert: Upser
         address = {"type": "email", "value": f"a{number}@example.test"}
         left_at = "2026-02-01T00:00:00Z"
         Suppression.objects.create(workspace=workspace, reason=reason, created_at=left_at, **address)
-        upsert({"external_id": str(number), "addresses": [{**address, "consent": "unsubscribed"}]})
+        left = {**address, "consent": "unsubscribed", "consent_at": left_at}
+        upsert({"external_id": str(number), "addresses": [left]})
         upsert({"external_id": str(number), "addresses": [{**address, "consent": "subscribed", **PROOF}]})
     assert Suppression.objects.get().reason == "complaint"
 
@@ -224,7 +283,8 @@ def test_proof_older_than_a_suppression_does_not_lift_it(upsert: Upsert, workspa
 def test_nothing_is_lifted_by_a_proof_that_a_later_row_takes_back(upsert: Upsert, workspace: Workspace) -> None:
     address = {"type": "email", "value": "a@example.test"}
     Suppression.objects.create(workspace=workspace, reason="unsubscribed", created_at="2026-02-01T00:00:00Z", **address)
-    rows = [{**address, "consent": "unsubscribed"}, {**address, "consent": "subscribed", **PROOF}]
+    left = {**address, "consent": "unsubscribed", "consent_at": "2026-02-01T00:00:00Z"}
+    rows = [left, {**address, "consent": "subscribed", **PROOF}]
     upsert(*({"external_id": "1", "addresses": [row]} for row in (rows[0], rows[1], rows[0])))
     assert Suppression.objects.exists()
 

@@ -1,5 +1,6 @@
 """Many rows in one call do what the same rows do one call after another."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from audiences.upsert import upsert_contacts
 from tests.factories import make_app, make_workspace
 from workspaces.models import Workspace
 
+BEGIN = datetime.now(UTC)
 emails = st.sampled_from(["a@example.test", "B@example.test", "b@example.test"])
 consents = st.sampled_from(
     [
@@ -19,7 +21,9 @@ consents = st.sampled_from(
         {"consent": "unsubscribed"},
         {"consent": "subscribed"},
         {"consent": "unsubscribed", "consent_at": "2026-02-01T00:00:00Z"},
+        {"consent": "unsubscribed", "consent_source": "desk", "consent_at": "2026-04-01T00:00:00Z"},
         {"consent": "subscribed", "consent_source": "form", "consent_at": "2026-03-01T00:00:00Z"},
+        {"consent": "subscribed", "consent_source": "shop", "consent_at": "2026-05-01T00:00:00Z"},
     ]
 )
 addresses = st.one_of(
@@ -53,7 +57,12 @@ def everything(workspace: Workspace) -> Any:
     held = Address.objects.filter(workspace=workspace).values_list(
         "contact_id", "type", "value", "consent", "consent_source", "consent_at"
     )
-    return described, sorted((places[contact_id], *map(str, rest)) for contact_id, *rest in held)
+    return described, sorted((places[pk], *map(str, rest), said_at(at)) for pk, *rest, at in held)
+
+
+def said_at(at: datetime | None) -> str:
+    """Of a refusal that does not tell, the receipt: one call has one, many have many."""
+    return "received" if at is not None and at >= BEGIN else str(at)
 
 
 def apply(calls: list[list[Any]]) -> Any:

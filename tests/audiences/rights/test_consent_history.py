@@ -1,11 +1,13 @@
 """Every way that changes a consent writes it down; none subscribes again without source and time."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -24,6 +26,7 @@ from workspaces.models import Workspace
 
 EMAIL = "ana@example.test"
 PROOF = {"consent_source": "checkout", "consent_at": "2026-10-05T09:00:00Z"}
+LEFT = "2026-09-01T00:00:00Z"
 Say = Callable[[Workspace, dict[str, str]], None]
 
 
@@ -78,7 +81,7 @@ def history() -> list[tuple[str, str, str, str]]:
     return [(one.before, one.after, one.source, one.way) for one in rows]
 
 
-def refuse(address: Address, at: str = "2026-09-01T00:00:00Z") -> None:
+def refuse(address: Address, at: str = LEFT) -> None:
     Address.objects.filter(pk=address.pk).update(consent="unsubscribed", consent_source="desk", consent_at=at)
 
 
@@ -123,6 +126,15 @@ def test_every_way_out_is_written_down_once(way: str, ana: Address, workspace: W
     assert [(before, after, by) for before, after, _, by in history()] == [("subscribed", "unsubscribed", way)]
 
 
+@pytest.mark.parametrize("way", [*BY_ROW, "sdk"])
+def test_an_older_proof_lifts_no_refusal_that_has_no_time(way: str, ana: Address, workspace: Workspace) -> None:
+    EVERY_WAY[way](workspace, {"consent": "unsubscribed"})
+    BY_ROW.get(way, by_api)(workspace, {"consent": "subscribed", **PROOF})
+    [(_, after, _, _)] = history()
+    ana.refresh_from_db()
+    assert (after, ana.consent) == ("unsubscribed", "unsubscribed") and ana.consent_at is not None
+
+
 def test_the_link_and_the_page_of_preferences_are_written_down(ana: Address) -> None:
     token = unsubscribe_token(execution_id=0, contact_id=ana.contact_id, address_id=ana.pk)
     client = Client()
@@ -153,7 +165,7 @@ def test_what_an_address_came_with_is_told_by_its_first_change(workspace: Worksp
 
 
 def test_said_twice_in_one_call_is_told_twice(workspace: Workspace) -> None:
-    rows = [row({"consent": "unsubscribed"}), row({"consent": "subscribed", **PROOF})]
+    rows = [row({"consent": "unsubscribed", "consent_at": LEFT}), row({"consent": "subscribed", **PROOF})]
     upsert_contacts(workspace_id=workspace.pk, rows=rows)
     [change] = ConsentChange.objects.all()
     assert change.contact_id == Contact.objects.get().pk
@@ -161,14 +173,14 @@ def test_said_twice_in_one_call_is_told_twice(workspace: Workspace) -> None:
 
 
 def test_the_api_tells_it_newest_first_by_pages(api: Api, ana: Address, workspace: Workspace) -> None:
-    by_api(workspace, {"consent": "unsubscribed", "consent_source": "desk"})
+    by_api(workspace, {"consent": "unsubscribed", "consent_source": "desk", "consent_at": LEFT})
     by_api(workspace, {"consent": "subscribed", "consent_source": "shop", "consent_at": "2026-11-20T00:00:00Z"})
     path = f"/api/v1/contacts/{ana.contact_id}/consents"
     page = api.get(f"{path}?limit=1").json()
     assert (page["contact_id"], page["addresses"][0]["consent_source"]) == (ana.contact_id, "shop")
     [newest] = page["results"]
     assert newest["to"] == {"consent": "subscribed", "source": "shop", "at": "2026-11-20T00:00:00Z"}
-    assert newest["from"] == {"consent": "unsubscribed", "source": "desk", "at": None}
+    assert newest["from"] == {"consent": "unsubscribed", "source": "desk", "at": LEFT}
     [oldest] = api.get(page["next"]).json()["results"]
     assert (oldest["way"], oldest["from"]["source"]) == ("api", None)
 
@@ -206,3 +218,15 @@ def test_refusals_elsewhere_are_no_concern(ana: Address, other_workspace: Worksp
     make_contact(other_workspace, email="b@example.test").addresses.update(consent="unsubscribed")
     upsert_contacts(workspace_id=other_workspace.pk, rows=[{"email": EMAIL}])
     assert Address.objects.get(workspace=other_workspace, value=EMAIL).consent == "subscribed"
+
+
+def test_refusals_without_a_time_get_that_of_their_receipt(ana: Address, workspace: Workspace) -> None:
+    """Those that were kept before they got one at once."""
+    bob = make_contact(workspace, email="bob@example.test").addresses.get()
+    by_api(workspace, {"consent": "unsubscribed"})
+    Address.objects.update(consent="unsubscribed", consent_at=None)
+    migration = import_module("audiences.migrations.0014_times_of_refusals")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.RECEIVED)
+    times = dict(Address.objects.values_list("pk", "consent_at"))
+    assert times == {ana.pk: ConsentChange.objects.get().recorded_at, bob.pk: bob.created_at}
