@@ -201,7 +201,8 @@ class SilentClaim(models.Model):
     """A claim that was ended because its worker was silent past the lease, and whose journal nobody could read.
 
     `first` and `stop` are the places that were marked, and are recorded as in doubt. If the worker lives after all,
-    it puts what it knows in the doubt's place, once, and takes this row away.
+    it puts what it knows in the doubt's place, once, and takes this row away. If it dies, or can't, whoever can read
+    `journal` then does.
     """
 
     token = models.UUIDField(primary_key=True)
@@ -210,6 +211,7 @@ class SilentClaim(models.Model):
     at = models.DateTimeField(db_default=Now())
     first = models.IntegerField()
     stop = models.IntegerField()
+    journal = models.CharField(max_length=200, db_default="")
 
 
 class SharedAddress(models.Model):

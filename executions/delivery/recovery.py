@@ -75,7 +75,8 @@ async def _recover(here: Runtime, recording: Recording, held: _Held, dead: DeadJ
 
 async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal | None) -> tuple[Claim, int] | None:
     """The claim and how far it is marked. The journal stays named: we might die too. A silent owner that lives after
-    all finds its claim among the `SilentClaim`s (`executions.settling.woken`).
+    all finds its claim among the `SilentClaim`s (`executions.settling.woken`): one, however often we try, and none
+    once the journal is read.
 
     None where another was first, where the owner, not known to be dead, has renewed its lease meanwhile, and where a
     transaction of the owner still holds the row: the sweep must not wait for a process that was stopped in it.
@@ -89,9 +90,14 @@ async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal |
                 FOR UPDATE SKIP LOCKED)
             RETURNING b.id, b.lease_token, b.execution_id, b.workspace_id, b.size, b.attempt, b.position, e.state,
                 b.marked_to
+        ), read AS (
+            DELETE FROM executions_silentclaim s USING taken t
+            WHERE NOT {silent} AND s.batch_id = t.id AND s.stop > t.position
         ), silent AS (
-            INSERT INTO executions_silentclaim (token, batch_id, workspace_id, first, stop)
-            SELECT {old}, id, workspace_id, position, marked_to FROM taken WHERE {silent} AND marked_to > position
+            INSERT INTO executions_silentclaim (token, batch_id, workspace_id, first, stop, journal)
+            SELECT {old}, id, workspace_id, position, marked_to, {journal} FROM taken t
+            WHERE {silent} AND marked_to > position AND NOT EXISTS (
+                SELECT FROM executions_silentclaim s WHERE s.batch_id = t.id AND s.stop > t.position)
         )
         SELECT * FROM taken
         """).format(
@@ -101,6 +107,7 @@ async def _take_over(database: AsyncConnection, held: _Held, dead: DeadJournal |
             old=Literal(held.token),
             gone=expired("lease_until") if dead is None else SQL("TRUE"),
             silent=Literal(dead is None),
+            journal=Literal(held.journal),
         )
     )
     row = await cursor.fetchone()
@@ -116,7 +123,7 @@ async def _settle(
     window.reserved = {contact for contact, _address in window.recipients.values()}
     now = asyncio.get_running_loop().time()
     for place in window.recipients:
-        fate = _in_doubt(recording, claim) if dead is None else _fate(recording, claim, dead.marks[place], now)
+        fate = _in_doubt(recording, claim) if dead is None else fate_by_mark(recording, claim, dead.marks[place], now)
         if fate is not None:
             window.fates[place] = fate
     logger.warning(
@@ -141,7 +148,8 @@ async def _keep(database: AsyncConnection, claim: Claim, marked_to: int, host: s
     )
 
 
-def _fate(recording: Recording, claim: Claim, mark: int, now: float) -> Fate | None:
+def fate_by_mark(recording: Recording, claim: Claim, mark: int, now: float) -> Fate | None:
+    """None: it was not begun."""
     if mark == UNTOUCHED:
         return None
     verdict = outcome_of(mark)

@@ -16,6 +16,7 @@ from executions.delivery.leases import LET_GO_IF_SILENT, expired
 from executions.delivery.recovery import recover
 from executions.delivery.runtime import runtime
 from executions.models import Batch, SilentClaim
+from executions.settling.left_journals import settle_by_journals
 from executions.states import BatchState
 
 # A worker that wakes later than this has left its journal, and its people, to be settled by hand.
@@ -32,6 +33,7 @@ class Found(NamedTuple):
 def sweep() -> Found:
     """One at a time; a second one finds nothing."""
     slowness.tell_slowness()
+    settle_by_journals()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LET_GO_IF_SILENT)
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('volley.sweep'))")
@@ -153,6 +155,6 @@ _SMALL = SQL("state = {} AND lease_token IS NULL AND marked_to = 0 AND reason <>
 
 
 def tidy_journals() -> None:
-    needed = Batch.objects.exclude(state=BatchState.CLOSED).exclude(journal="").values_list("journal", flat=True)
-    remove_stale(set(needed))
     SilentClaim.objects.filter(at__lt=Now() - FORGET_SILENT).delete()
+    needed = Batch.objects.exclude(state=BatchState.CLOSED).exclude(journal="").values_list("journal", flat=True)
+    remove_stale({*needed, *SilentClaim.objects.values_list("journal", flat=True)})

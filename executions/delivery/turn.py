@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from psycopg import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from executions.delivery import breaker
 from executions.delivery.batches import Claim, claim_batch, renew_lease
@@ -33,6 +34,8 @@ TURN_SECONDS = 1.0
 STALE_SECONDS = 0.1
 RECONNECT_PAUSE_SECONDS = 0.5
 RECONNECT_FOR_SECONDS = 60.0
+# The connection is gone; the second is what PostgreSQL says to a process that was stopped in its transaction.
+AWAY = (OperationalError, IdleInTransactionSessionTimeout)
 logger = logging.getLogger(__name__)
 
 
@@ -193,7 +196,7 @@ class BatchWork:
                 try:
                     connection = await self._lane.runtime.connection()
                     state = await turn_chunk(connection, self._lane.prepared, self._window, want=want, leave=leave)
-                except OperationalError:
+                except AWAY:
                     if self._loop.time() > give_up:
                         raise
                     logger.warning("recording batch %s: the database is away", self._window.claim.id, exc_info=True)

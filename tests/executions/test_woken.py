@@ -1,7 +1,6 @@
 """A worker that was given up wakes, and what it knows takes the place of the doubt."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from common.authorship import SYSTEM
 from executions.delivery import turn
 from executions.delivery.batches import Claim
 from executions.delivery.chunk import turn_chunk
-from executions.delivery.fates import fate_of
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.journal import Journal, open_dead
 from executions.delivery.prepared import Recording
@@ -22,13 +20,13 @@ from executions.delivery.sweeping import tidy_journals
 from executions.delivery.window import Window
 from executions.models import Batch, Delivery, Execution, FrequencyUse, SilentClaim
 from executions.reading.progress import progress_of
-from executions.settling import woken
+from executions.settling import doubt, woken
 from executions.settling.unknowns import settle_unknown
 from executions.settling.woken import Lost, settle_lost
 from executions.states import BatchState, Outcome, State
-from providers.contract import HANDED_OVER, Result, Verdict, outcome_code
+from providers.contract import Verdict
 from providers.models import SandboxMessage
-from tests.executions.dying import expire, mark, outcomes, planned
+from tests.executions.dying import counted, expire, mark, outcomes, planned, stopped
 from tests.executions.rows import ledger
 from tests.executions.work import counts, drain_all, make_due, sweep_all
 from tests.factories import make_cap
@@ -37,29 +35,8 @@ from workspaces.models import AuditEntry, Workspace
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def stopped(execution: Execution, answers: Mapping[int, Verdict | None], *, want: int) -> Lost:
-    """A worker that marked `want`, got these answers (None: handed over, no answer yet), and was stopped too long."""
-    here = runtime()
-    here.prepared(execution.pk)
-    journal = Journal()
-    window = here.run(mark(here, execution, journal, want))
-    for place, verdict in answers.items():
-        journal.view[place] = HANDED_OVER if verdict is None else outcome_code(verdict)
-        given = Result(verdict or Verdict.UNKNOWN, response="what it said")
-        fate = fate_of(given, attempts=window.claim.attempt, on_unknown=execution.on_unknown, at=0.0)
-        if fate is not None and verdict is not None:
-            window.fates[place] = fate
-    expire(window.claim)
-    recover(here)
-    return Lost(window, journal)
-
-
 def wake(execution: Execution, lost: Lost) -> int:
     return settle_lost(runtime().prepared(execution.pk), lost)
-
-
-def counted(execution: Execution) -> dict[str, int]:
-    return {name: number for name, number in progress_of([execution])[execution.pk].counts.items() if number}
 
 
 def test_what_was_sent_is_sent_and_what_was_not_begun_is_sent_after_all(workspace: Workspace) -> None:
@@ -99,7 +76,7 @@ def test_in_an_ended_execution_who_was_not_begun_has_failed_and_can_be_tried_aga
     assert (execution.state, outcomes(execution)) == (State.FINISHED, ["sent", "unknown", "failed"])
     assert counted(execution) == {"sent": 1, "unknown": 1, "failed": 1}
     failed = Delivery.objects.get(execution_id=execution.pk, outcome=Outcome.FAILED)
-    assert (failed.reason, failed.detail, failed.attempts) == ("settled", woken.NOT_BEGUN, 0)
+    assert (failed.reason, failed.detail, failed.attempts) == ("settled", doubt.NOT_BEGUN, 0)
 
 
 def test_a_paused_execution_keeps_them_waiting(workspace: Workspace) -> None:
