@@ -60,13 +60,18 @@ def parse_properties(value: object, *, field: str = "properties", limit: int = M
 
 
 def refuse_depth(value: Any, *, field: str) -> None:
-    """Level by level, so that no nesting is too deep to be refused."""
+    if deeper_than(value, MAX_DEPTH):
+        raise BadValue("too_deep", f"{field} is nested deeper than {MAX_DEPTH} levels; flatten it.", field=field)
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Level by level, so that no nesting is too deep to be told. `value` is an object or an array."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         level = [child for node in level for child in _children(node) if type(child) in (dict, list)]
         if not level:
-            return
-    raise BadValue("too_deep", f"{field} is nested deeper than {MAX_DEPTH} levels; flatten it.", field=field)
+            return False
+    return True
 
 
 def _children(node: Any) -> Any:
@@ -80,7 +85,8 @@ def _packed(value: dict[str, Any], field: str) -> bytes:
         if "64-bit" in str(error):
             message = f"{field} contains an integer beyond 64 bits; give it as a string."
             raise BadValue("out_of_range", message, field=field) from None
-        raise BadValue("invalid_text", f"{field} contains something that is not JSON text.", field=field) from None
+        what = "half of a surrogate pair, bytes that are no UTF-8, or a number that is none"
+        raise BadValue("invalid_text", f"{field} contains what JSON can't hold: {what}.", field=field) from None
 
 
 def _has_nul(value: object) -> bool:

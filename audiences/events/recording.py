@@ -30,13 +30,13 @@ def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> M
     """The ids of those that are new, by message key. `now` is `database_now()` of the transaction around it."""
     if not events:
         return {}
-    month = month_of(now.astimezone(UTC))
+    month, remembered = _months(now)
     _ensure(month)
     written: dict[str, Any] = {
         "workspace_id": workspace_id,
         "month": month,
         "now": now,
-        "remembered": month_of(now.astimezone(UTC) - timedelta(days=REMEMBERED_DAYS)),
+        "remembered": remembered,
         **{name: [getattr(one, name) for one in events] for name in _COLUMNS},
     }
     with connection.cursor() as cursor:
@@ -44,6 +44,20 @@ def record(*, workspace_id: int, events: Sequence[NewEvent], now: datetime) -> M
         ids: dict[UUID, int] = dict(cursor.fetchall())
     write_hits(workspace_id=workspace_id, events=events, ids=ids, month=month, now=now)
     return ids
+
+
+def received_before(*, workspace_id: int, keys: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Those of the message keys that `record` would leave out."""
+    month, remembered = _months(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, [workspace_id, list(keys), remembered, month])
+        return {key for (key,) in cursor.fetchall()}
+
+
+def _months(now: datetime) -> tuple[date, date]:
+    """That of `now`, and the first in which a message is searched for."""
+    at = now.astimezone(UTC)
+    return month_of(at), month_of(at - timedelta(days=REMEMBERED_DAYS))
 
 
 def _ensure(month: date) -> None:
@@ -65,6 +79,11 @@ _COLUMNS = (
     "properties",
     "context",
 )
+
+_KNOWN = """
+SELECT message_key FROM audiences_event
+WHERE workspace_id = %s AND message_key = ANY(%s::uuid[]) AND received_month BETWEEN %s AND %s
+"""
 
 # Ids follow the order of the events. Rows are written in the order of their keys, so that two callers who send the
 # same messages at once wait for each other, and never both.

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from audiences.bad_value import BadValue
 from audiences.events.persons import PersonRow, resolve
-from audiences.events.recording import database_now, record
+from audiences.events.recording import database_now, received_before, record
 from audiences.events.sdk import links
 from audiences.events.sdk.attached import trigger_attached
 from audiences.events.sdk.message import Arrival, Message, parse_message
@@ -21,7 +22,7 @@ from audiences.rights.said import Said
 from audiences.upsert import Rejection, upsert_contacts
 from workspaces.models import App
 
-MAX_MESSAGES = 10_000
+_TELL_OF_PEOPLE = ("identify", "group", "alias")
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ def accept_messages(
     to_link = {anonymous_id for one in batch.messages if (anonymous_id := _linked_id(one)) is not None}
     recorded = {one.anonymous_id for one in batch.messages if one.anonymous_id is not None and one.user_id is None}
     links.lock(workspace_id=app.workspace_id, linked=to_link, recorded=recorded)
+    parsed = len(batch.messages)
+    _leave_out_repeated(batch)
     _write_people(batch)
     _name_the_rest(batch)
     trigger_attached(workspace_id=app.workspace_id, attached=_link(batch), now=now)
@@ -64,17 +67,32 @@ def accept_messages(
         one.event.contact_id = batch.contacts.get(one.index)
     new = record(workspace_id=app.workspace_id, events=[one.event for one in batch.messages], now=now)
     batch.rejected.sort(key=lambda rejection: rejection.index)
-    return Accepted(len(new), len(batch.messages) - len(new), batch.rejected)
+    return Accepted(len(new), parsed - len(new), batch.rejected)
 
 
 def _parse(app: App, given: Sequence[Any], kind: str | None, arrival: Arrival) -> _Batch:
     batch = _Batch(app, arrival.now, [], [])
     for index, message in enumerate(given):
         try:
-            batch.messages.append(parse_message(index, message, arrival, kind=kind))
+            batch.messages.append(one := parse_message(index, message, arrival, kind=kind))
+            if one.untimely is not None:
+                batch.refuse(index, one.untimely)
         except BadValue as error:
             batch.refuse(index, error)
     return batch
+
+
+def _leave_out_repeated(batch: _Batch) -> None:
+    """An SDK that saw no answer sends again: what an old message said of a person must not undo what a newer one did.
+
+    `record` tells all others, once more, and without a question of its own.
+    """
+    first: dict[UUID, Message] = {}
+    for one in batch.messages:
+        first.setdefault(one.event.message_key, one)
+    telling = [key for key, one in first.items() if one.kind in _TELL_OF_PEOPLE]
+    known = received_before(workspace_id=batch.app.workspace_id, keys=telling, now=batch.now) if telling else ()
+    batch.messages = [one for key, one in first.items() if key not in known]
 
 
 def _linked_id(message: Message) -> str | None:

@@ -1,13 +1,16 @@
 """Bodies as Segment's SDKs send them: JSON whatever the media type says, gzip with an inflate cap."""
 
+import json
+import math
 import zlib
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from audiences.events.content import deeper_than
 from common.errors import DomainError, TooLarge, Unreadable
 
-MAX_BATCH_BYTES = 512 * 1024
+MAX_BATCH_BYTES = 500 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -49,9 +52,46 @@ def _parse(raw: bytes) -> dict[str, Any]:
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        what = error.msg.rstrip(".")
-        message = f"The body is not JSON that is read here: {what}, at line {error.lineno}, column {error.colno}."
-        raise Unreadable(message) from None
+        found = _forgiving(raw, error)
     if not isinstance(found, dict):
         raise Unreadable("The body must be a JSON object: {…}.")
     return found
+
+
+class NotJson:
+    """Stands for a number that JSON can't tell: whoever judges the message that holds it refuses it."""
+
+
+NO_NUMBER: Final = NotJson()
+# As the quick parser, which reads whole numbers beyond 64 bits as floats, and no deeper.
+_DIGITS = 20
+_LEVELS = 1000
+
+
+def _forgiving(raw: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Reads on past what one message alone is to blame for: half a surrogate pair, as a text cut within an emoji has
+    it, bytes that are no UTF-8, NaN, a number beyond all bounds. Raises Unreadable where it is no JSON at all."""
+    text = raw.decode(errors="surrogateescape").removeprefix("\N{BYTE ORDER MARK}")
+    try:
+        found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=lambda _: NO_NUMBER)
+    except (ValueError, RecursionError):
+        raise _unreadable(error) from None
+    if isinstance(found, dict) and deeper_than(found, _LEVELS):
+        raise _unreadable(error)
+    return found
+
+
+def _unreadable(error: orjson.JSONDecodeError) -> Unreadable:
+    what = error.msg.rstrip(".")
+    return Unreadable(f"The body is not JSON that is read here: {what}, at line {error.lineno}, column {error.colno}.")
+
+
+def _whole(text: str) -> int | float | NotJson:
+    if len(text) <= _DIGITS and -(2**63) <= (found := int(text)) < 2**64:
+        return found
+    return _finite(text)
+
+
+def _finite(text: str) -> float | NotJson:
+    found = float(text)
+    return found if math.isfinite(found) else NO_NUMBER

@@ -5,19 +5,34 @@ Source of the rule: Segment's spec, "timestamp = receivedAt - (sentAt - original
 
 from datetime import UTC, datetime, timedelta
 
-from audiences.events.content import AHEAD
+from audiences.bad_value import BadValue, shown
+from audiences.events.content import AHEAD, refuse_time
 
 
-def corrected(timestamp: object, *, sent_at: object, now: datetime, kept: timedelta) -> datetime:
-    """A device whose clock is wrong is as wrong when it sends. A time that can't be is the time of receipt."""
+def corrected(
+    timestamp: object, *, sent_at: object, now: datetime, kept: timedelta
+) -> tuple[datetime, BadValue | None]:
+    """A device whose clock is wrong is as wrong when it sends. A time that can't be is the time of receipt, and why.
+
+    Raises BadValue for one older than events are kept: what is told of long ago, taken for news, would be sent upon.
+    """
+    if timestamp is None or timestamp == "":
+        return now, None
     happened, sent = parse(timestamp), parse(sent_at)
     if happened is None:
-        return now
+        return now, _instead("invalid_time", f"{shown(timestamp)} is no time of ISO 8601")
     try:
         at = now - (sent - happened) if sent is not None else happened
     except OverflowError:
-        return now
-    return at if now - kept <= at <= now + AHEAD else now
+        return now, _instead("invalid_time", f"{shown(timestamp)} is no time that can be, sent at {shown(sent_at)}")
+    if at > now + AHEAD:
+        return now, _instead("in_the_future", f"{shown(at.isoformat())} is in the future")
+    refuse_time(at, now=now, kept=kept, field="timestamp")
+    return at, None
+
+
+def _instead(code: str, what: str) -> BadValue:
+    return BadValue(code, f"{what}; the time of receipt is kept instead.", field="timestamp")
 
 
 def parse(value: object) -> datetime | None:

@@ -16,7 +16,10 @@ KINDS = ("track", "identify", "page", "screen", "group", "alias")
 
 @dataclass(slots=True)
 class Message:
-    """`event` lacks its contact. `previous_id` is an alias's; `traits` are those of an identify or a group."""
+    """`event` lacks its contact. `previous_id` is an alias's; `traits` are those of an identify or a group.
+
+    `untimely` says why the event has another time than the message names.
+    """
 
     index: int
     kind: str
@@ -27,6 +30,7 @@ class Message:
     context: Mapping[str, Any]
     previous_id: str | None = None
     group_id: str | None = None
+    untimely: BadValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
     if kind == "identify":
         given = {**given, "traits": _all_traits(given.get("traits"), context)}
     traits = given.get("traits")
-    event = _event(kind, given, arrival, context)
+    event, untimely = _event(kind, given, arrival, context)
     event.anonymous_id = anonymous_id
     return Message(
         index=index,
@@ -66,6 +70,7 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
         context=context if isinstance(context, dict) else {},
         previous_id=previous_id,
         group_id=group_id,
+        untimely=untimely,
     )
 
 
@@ -90,7 +95,7 @@ def _refuse_nobody(kind: str, user_id: str | None, anonymous_id: str | None, pre
         raise BadValue("required", "A message needs a userId or an anonymousId.", field="userId")
 
 
-def _event(kind: str, given: Mapping[str, Any], arrival: Arrival, context: object) -> NewEvent:
+def _event(kind: str, given: Mapping[str, Any], arrival: Arrival, context: object) -> tuple[NewEvent, BadValue | None]:
     properties = parse_properties(_properties(kind, given), field=_CARRIER[kind])
     kept_context = None if context is None else parse_properties(context, field="context")
     size = len(properties) + len(kept_context or "")
@@ -99,16 +104,18 @@ def _event(kind: str, given: Mapping[str, Any], arrival: Arrival, context: objec
     message_id = _message_id(given.get("messageId"))
     timestamp = given.get("originalTimestamp") or given.get("timestamp")
     sent_at = given.get("sentAt") or arrival.sent_at
-    return NewEvent(
+    at, untimely = corrected(timestamp, sent_at=sent_at, now=arrival.now, kept=arrival.kept)
+    event = NewEvent(
         source=kind,
         name=parse_name(given.get("event")) if kind == "track" else kind,
-        at=corrected(timestamp, sent_at=sent_at, now=arrival.now, kept=arrival.kept),
+        at=at,
         message_id=message_id[:ID_LENGTH],
         message_key=message_key(app_id=arrival.app_id, message_id=message_id),
         app_id=arrival.app_id,
         properties=properties,
         context=kept_context,
     )
+    return event, untimely
 
 
 _CARRIER = {

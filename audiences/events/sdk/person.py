@@ -3,7 +3,7 @@
 SDKs are on devices of all ages: what can't be used of a person is left out, and harms neither the rest nor the event.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,8 +43,8 @@ def told_by(message: Message, *, app_id: str) -> Told:
     told.unsubscribed = {kind for kind, consent in consents.items() if consent == UNSUBSCRIBED}
     _tell_addresses(told, message.traits)
     _tell_settings(told, message)
-    _tell_device(told, message.context, app_id)
-    _tell_attributes(told, message.traits)
+    device = _tell_device(told, message, app_id)
+    _tell_attributes(told, message.traits, {"device"} if device else set())
     return told
 
 
@@ -70,21 +70,28 @@ def _tell_settings(told: Told, message: Message) -> None:
             continue
 
 
-def _tell_device(told: Told, context: Mapping[str, Any], app_id: str) -> None:
-    device, system = _object(context, "device"), _object(context, "os")
-    token = device.get("token")
-    if not _usable(Type.PUSH.value, token):
-        return
+def _tell_device(told: Told, message: Message, app_id: str) -> bool:
+    """Whether a device of the traits became a push address; else one of the context may have."""
+    system = _object(message.context, "os")
+    for holder in (message.traits, message.context):
+        device = _object(holder, "device")
+        if _usable(Type.PUSH.value, device.get("token")):
+            told.row["addresses"] = [_push_address(app_id, device, system)]
+            return holder is message.traits
+    return False
+
+
+def _push_address(app_id: str, device: Mapping[str, Any], system: Mapping[str, Any]) -> dict[str, Any]:
     platform = next((one for one in (device.get("type"), system.get("name")) if isinstance(one, str)), "")
-    address = {"type": Type.PUSH.value, "app_id": app_id, "value": token}
+    address = {"type": Type.PUSH.value, "app_id": app_id, "value": device["token"]}
     if platform.isascii() and platform.isprintable() and len(platform) <= 20:
         address["platform"] = platform
-    told.row["addresses"] = [address]
+    return address
 
 
-def _tell_attributes(told: Told, traits: Mapping[str, Any]) -> None:
+def _tell_attributes(told: Told, traits: Mapping[str, Any], used: Set[str]) -> None:
     """Traits that became addresses, settings or consent are no attributes as well."""
-    taken = {*(name for name in _SHORT if name in told.row), "locale", "timezone", "consent"}
+    taken = {*(name for name in _SHORT if name in told.row), "locale", "timezone", "consent", *used}
     attributes = {name: value for name, value in traits.items() if name not in taken}
     if not attributes:
         return

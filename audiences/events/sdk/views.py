@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from audiences.events.sdk.accepting import Accepted, accept_messages
@@ -21,8 +22,8 @@ from audiences.events.sdk.body import MAX_BATCH_BYTES, read_body
 from audiences.events.sdk.message import KINDS
 from audiences.events.sdk.overload import room, spend
 from audiences.upsert import Rejection
-from common.errors import DomainError, FieldError, Invalid, NotFound
-from common.problems import as_domain_error, problem_response
+from common.errors import Conflict, DomainError, FieldError, Invalid, NotFound
+from common.problems import CONTENT_TYPE, as_domain_error, problem
 from common.rendering import dump
 from common.routing import either
 from workspaces.models import WriteKey
@@ -44,7 +45,11 @@ class Refused(Invalid):
 
 
 def open_to_browsers(method: str) -> Callable[[View], View]:
-    """CORS for any origin, without credentials: a write key is public, and there is nothing to read."""
+    """CORS for any origin, as a write key is public and there is nothing to read.
+
+    With credentials, of which none is looked at: `sendBeacon` always sends cookies along, and browsers would hold the
+    message back from a server that does not allow them.
+    """
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -53,13 +58,21 @@ def open_to_browsers(method: str) -> Callable[[View], View]:
             answer = (
                 _preflight(request, method) if request.method == "OPTIONS" else _answer(view, request, method, named)
             )
-            answer["Access-Control-Allow-Origin"] = "*"
-            answer["Cross-Origin-Resource-Policy"] = "cross-origin"
+            _share(answer, request.headers.get("Origin"))
             return answer
 
         return run
 
     return decorate
+
+
+def _share(answer: HttpResponse, origin: str | None) -> None:
+    answer["Access-Control-Allow-Origin"] = origin or "*"
+    if origin:
+        answer["Access-Control-Allow-Credentials"] = "true"
+    answer["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
+    answer["Cross-Origin-Resource-Policy"] = "cross-origin"
+    patch_vary_headers(answer, ["Origin"])
 
 
 def _preflight(request: HttpRequest, method: str) -> HttpResponse:
@@ -70,6 +83,8 @@ def _preflight(request: HttpRequest, method: str) -> HttpResponse:
     tokens = [name for name in names if name and name.replace("-", "").replace("_", "").isalnum() and name.isascii()]
     answer["Access-Control-Allow-Headers"] = ", ".join(tokens or ["Authorization", "Content-Type"])
     answer["Access-Control-Max-Age"] = _DAY
+    if "Access-Control-Request-Private-Network" in request.headers:
+        answer["Access-Control-Allow-Private-Network"] = "true"
     return answer
 
 
@@ -81,10 +96,25 @@ def _answer(view: View, request: HttpRequest, method: str, named: dict[str, Any]
         error.status, error.headers = 405, {"Allow": f"{method}, OPTIONS"}
     except Exception as exc:
         # Whatever it is, the answer must carry the headers that let a browser's SDK read it.
-        error = as_domain_error(exc)
+        error = _worth_another_try(as_domain_error(exc))
         if error.status >= 500:
             logger.error("%s failed", request.path, exc_info=exc)
-    return problem_response(error, request)
+    return _problem(error, request)
+
+
+def _worth_another_try(error: DomainError) -> DomainError:
+    """SDKs throw away what is answered 409, and send again what is answered 503."""
+    if isinstance(error, Conflict):
+        error.status, error.headers = 503, {"Retry-After": "1"}
+    return error
+
+
+def _problem(error: DomainError, request: HttpRequest) -> HttpResponse:
+    """With `message`, as Segment's errors have: RudderStack's SDK for Python takes one without it for a failure of the
+    network, and tries in vain for hours."""
+    first = f" {error.errors[0].field}: {error.errors[0].message}" if error.errors else ""
+    told = {**problem(error, request), "message": f"{error.detail or error.title}{first}"}
+    return HttpResponse(dump(told), status=error.status, content_type=CONTENT_TYPE, headers=error.headers)
 
 
 @open_to_browsers("POST")
@@ -156,12 +186,16 @@ def _basic(header: str) -> str | None:
 
 @open_to_browsers("GET")
 def project_settings(request: HttpRequest, write_key: str) -> HttpResponse:
-    """What Segment's SDK for browsers asks its CDN for, where `cdnURL` is Volley: send everything here."""
+    """What Segment's SDK for browsers asks its CDN for, where `cdnURL` is Volley: send everything here.
+
+    And no figures about the SDK itself, which would go to Segment.
+    """
     if find_write_key(write_key) is None:
         raise NotFound("There is no such write key.")
     scheme, _, host = settings.BASE_URL.partition("://")
     target = {"apiKey": write_key, "apiHost": f"{host}/v1", "protocol": scheme}
-    return HttpResponse(dump({"integrations": {"Segment.io": target}}), content_type="application/json")
+    told = {"integrations": {"Segment.io": target}, "metrics": {"sampleRate": 0}}
+    return HttpResponse(dump(told), content_type="application/json")
 
 
 def routes() -> list[URLPattern]:

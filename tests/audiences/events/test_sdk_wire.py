@@ -6,10 +6,11 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from pytest_django import Settings
 
-from audiences.events.sdk import overload
+from audiences.events.sdk import overload, views
 from audiences.models import Event
 from common.authorship import SYSTEM
 from common.errors import RateLimited
@@ -100,6 +101,7 @@ def test_a_zip_bomb_is_refused_without_being_inflated(sdk: Sdk) -> None:
         (b'{"a": "\xff"}', {}, 400),
         (b'{"a": "\\ud800"}', {}, 400),
         (b'{"a": NaN}', {}, 400),
+        (b'{"a": NaN, "b": ' + b"[" * 5000 + b"]" * 5000 + b"}", {}, 400),
         (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", {}, 400),
         (b"x" * 600_000, {}, 413),
         (b'{"a": "' + b"x" * 17_000_000 + b'"}', {}, 413),
@@ -126,10 +128,43 @@ def test_a_preflight_allows_what_browsers_ask_for() -> None:
         },
     )
     assert answer.status_code == 204
-    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert answer["Access-Control-Allow-Origin"] == "https://shop.example.test"
     assert "POST" in answer["Access-Control-Allow-Methods"]
     assert answer["Access-Control-Allow-Headers"] == "authorization, content-type, anonymousid, x-retry-count"
-    assert "Access-Control-Allow-Credentials" not in answer
+    assert "Access-Control-Allow-Private-Network" not in answer
+
+
+def test_a_preflight_lets_a_public_page_reach_a_private_network() -> None:
+    answer = Client().options("/v1/t", headers={"Access-Control-Request-Private-Network": "true"})
+    assert answer["Access-Control-Allow-Private-Network"] == "true"
+
+
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("wk", 200)])
+def test_a_page_of_any_origin_reads_its_answer_with_cookies_or_without(key: str | None, status: int, sdk: Sdk) -> None:
+    """`sendBeacon` always sends cookies: browsers then take no * for an origin."""
+    sender = sdk if key else Sdk(None)
+    answer = sender.send("t", TRACK, headers={"Origin": "https://shop.example.test"})
+    assert answer.status_code == status
+    assert answer["Access-Control-Allow-Origin"] == "https://shop.example.test"
+    assert answer["Access-Control-Allow-Credentials"] == "true"
+    assert "Origin" in answer["Vary"]
+    assert "Retry-After" in answer["Access-Control-Expose-Headers"]
+
+
+def test_a_refusal_has_the_words_that_sdks_look_for(sdk: Sdk) -> None:
+    for sender, code, words in ((Sdk(None), "unauthenticated", "write key"), (sdk, "validation_error", "userId")):
+        problem = sender.send("track", {"event": "a"}).json()
+        assert problem["code"] == code
+        assert words in problem["message"]
+
+
+def test_a_clash_is_worth_another_try(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clash(**given: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr(views, "accept_messages", clash)
+    answer = sdk.send("track", TRACK)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
 
 
 def test_other_methods_are_named_as_such() -> None:
@@ -142,6 +177,7 @@ def test_the_settings_that_the_browser_asks_its_cdn_for_lead_here(sdk: Sdk, sett
     settings.BASE_URL = "https://volley.example.test"
     assert sdk.key is not None
     answer = Client().get(f"/v1/projects/{sdk.key.key}/settings")
+    assert answer.json()["metrics"] == {"sampleRate": 0}, "else the SDK reports about itself to Segment"
     assert answer.json()["integrations"]["Segment.io"] == {
         "apiKey": sdk.key.key,
         "apiHost": "volley.example.test/v1",
@@ -251,6 +287,41 @@ def test_a_single_bad_message_is_a_bad_request(name: str, sdk: Sdk) -> None:
     assert answer.status_code == 400
     assert [one["code"] for one in answer.json()["errors"]] == [code]
     assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'"properties": {"a": "\\ud83d"}',
+        b'"properties": {"\\ude00": 1}',
+        b'"properties": {"a": "\xff"}',
+        b'"properties": {"a": NaN}',
+        b'"properties": {"a": [-Infinity]}',
+        b'"properties": {"a": 1e400}',
+        b'"properties": {"a": ' + b"9" * 5000 + b"}",
+        b'"event": "\\ud83d"',
+        b'"event": NaN',
+        b'"userId": "\\ud83d"',
+        b'"context": {"a": "\\ud83d"}',
+    ],
+)
+def test_what_is_no_json_in_one_message_harms_no_other(broken: bytes, sdk: Sdk) -> None:
+    """A text that was cut within an emoji comes as half of a surrogate pair."""
+    good = b'{"type": "track", "event": "a", "userId": "u", "properties": {"n": 18446744073709551615, "m": -1.5}}'
+    bad = b'{"type": "track", "event": "a", "userId": "u", %b}' % broken
+    answer = sdk.kept("batch", b'{"batch": [%b, %b, %b]}' % (good, bad, good))
+    assert [one["index"] for one in answer["rejected"]] == [1]
+    assert [event.properties for event in Event.objects.all()] == [{"n": 2**64 - 1, "m": -1.5}] * 2
+
+
+def test_a_byte_order_mark_is_read_over(sdk: Sdk) -> None:
+    sdk.kept("track", b"\xef\xbb\xbf" + json.dumps(TRACK).encode())
+
+
+def test_500_kb_are_taken_and_no_byte_more(sdk: Sdk) -> None:
+    batch = json.dumps({"batch": []}).encode()
+    sdk.kept("batch", batch + b" " * (500 * 1024 - len(batch)))
+    assert sdk.send("batch", batch + b" " * (500 * 1024 + 1 - len(batch))).status_code == 413
 
 
 @pytest.mark.parametrize("batch", [None, {}, "x", 5])
