@@ -125,8 +125,10 @@ class TriggerForm(forms.Form):
     )
     trigger_window = _number("Window")
     trigger_window_unit = _unit("Unit of the window", "days")
-    trigger_cancel_event = _event("Unless", "An event of the contact before the wait is over cancels it: order_placed.")
-    trigger_cancel_where = Conditions(label="Unless where", required=False)
+    trigger_cancel_event = _event("Unless", "An event of the contact cancels what was not sent yet: order_placed.")
+    trigger_cancel_where = Conditions(
+        label="Unless where", required=False, help_text="A value may be the first event's own: of the same cart_id."
+    )
     trigger_everyone = forms.BooleanField(label="To everyone", required=False)
     trigger_sources = _sources("To", "Lists, segments and uploads. A segment's rule may refer to the event.")
     trigger_exclude = _sources("But not to", "Whoever is in one of these is left out.")

@@ -151,6 +151,6 @@ def warnings_of(campaign: Campaign, trigger: EventTrigger | None) -> list[dict[s
     if campaign.template_id is None:
         found.append(("template_id", "no_template", "The campaign has no template; execute needs one."))
     if trigger is not None and trigger.cancel_event and not trigger.delay_seconds:
-        message = "Without a delay there is no time in which the event could cancel it."
+        message = "Without a delay the event cancels only what quiet hours, a rate or a pause hold back."
         found.append(("trigger.cancel_on", "no_delay", message))
     return [{"field": field, "code": code, "message": message} for field, code, message in found]

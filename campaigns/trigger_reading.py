@@ -3,7 +3,7 @@
 Ids in the audience of a business event are looked up elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from audiences.bad_value import BadValue
 from audiences.events.content import NAME_LENGTH, parse_name
 from audiences.events.models import EventTrigger, PerContact
 from audiences.segments.reading import read_where
+from audiences.segments.referring import REFERRING_TYPES, refers
 from audiences.segments.schema_errors import unknown_field
 from common.errors import FieldError
 from common.fields import json_name
@@ -73,9 +74,9 @@ class _Reader:
             "audience": audience,
         }
 
-    def _event(self, value: Mapping[str, Any], field: str) -> tuple[str, list[dict[str, Any]]]:
-        where = read_where(value.get("where"), field=f"{field}.where")
-        self.errors.extend(where.errors)
+    def _event(self, value: Mapping[str, Any], field: str, *, refers: bool = False) -> tuple[str, list[dict[str, Any]]]:
+        where = read_where(value.get("where"), field=f"{field}.where", refers=refers)
+        self.errors.extend(where.errors or _dates_referring(where.where, f"{field}.where"))
         try:
             return parse_name(value.get("event")), where.where
         except BadValue as error:
@@ -94,7 +95,7 @@ class _Reader:
             self._add(field, "wrong_type", message, value, hint='For example {"event": "order_placed"}.')
             return "", []
         self._known(value, ("event", "where"), field)
-        return self._event(value, field)
+        return self._event(value, field, refers=True)
 
     def _delay(self, value: Any) -> int:
         return 0 if value is None else self._seconds(value, f"{self._root}.delay_seconds", 0, LONGEST_DELAY)
@@ -154,6 +155,14 @@ class _Reader:
 
     def _add(self, field: str, code: str, message: str, value: Any, *, hint: str | None = None) -> None:
         self.errors.append(FieldError(field, code, message, shown(value), hint=hint))
+
+
+def _dates_referring(where: Sequence[dict[str, Any]], field: str) -> Iterator[FieldError]:
+    for place, one in enumerate(where):
+        if refers(one) and one["value_type"] not in REFERRING_TYPES:
+            message = f"A {one['value_type']} can't be compared with a property of the event that triggers."
+            hint = f"Types that can: {', '.join(REFERRING_TYPES)}."
+            yield FieldError(f"{field}[{place}].value_type", "not_allowed", message, one["value_type"], hint=hint)
 
 
 def trigger_on_wire(trigger: EventTrigger) -> dict[str, Any]:

@@ -15,6 +15,16 @@ _WHERE = {
     "items": {"type": "object"},
     "description": f"Filters of the event's properties, all of which fit: `filter` of the JSON Schema at {SCHEMA_ID}.",
 }
+_CANCEL_WHERE = {
+    **_WHERE,
+    "items": {
+        "type": "object",
+        "example": {"name": "cart_id", "value_type": "text", "operator": "equals", "value": {"event": "cart_id"}},
+    },
+    "description": f'{_WHERE["description"]} `{{"event": "cart_id"}}` in the place of a value (or of `values`) is '
+    "that property of the event that triggered, in filters of text, number, boolean and list. Where it lacks it, or "
+    "has it of another type, nothing cancels.",
+}
 _WINDOW = {
     "type": "object",
     "required": ["window_seconds"],
@@ -37,8 +47,9 @@ TRIGGER_SCHEMA: dict[str, Any] = {
         "cancel_on": {
             "type": ["object", "null"],
             "required": ["event"],
-            "properties": {"event": _NAME, "where": _WHERE},
-            "description": "An event of the same contact, between the first one and the end of the delay.",
+            "properties": {"event": _NAME, "where": _CANCEL_WHERE},
+            "description": "An event of the same contact after the first one: whoever was not handed to the provider "
+            "by then is not sent to.",
         },
         "audience": {
             "type": ["object", "null"],

@@ -72,8 +72,14 @@ def duration_words(seconds: int) -> str:
 
 def _condition(one: Mapping[str, Any]) -> str:
     given = [one[name] for name in ("value", "from", "to", "days") if name in one]
-    given += list(one.get("values", ()))[:_VALUES]
-    more = " …" if len(one.get("values", ())) > _VALUES else ""
+    values = one.get("values", ())
+    given += [values] if isinstance(values, dict) else values[:_VALUES]
+    more = " …" if not isinstance(values, dict) and len(values) > _VALUES else ""
     joined = " and " if "from" in one else ", "
-    shown = joined.join(str(value)[:_VALUE_LENGTH] for value in given)
+    shown = joined.join(_value(value)[:_VALUE_LENGTH] for value in given)
     return f"{one['name']} {_OPERATORS.get(one['operator'], one['operator'])} {shown}{more}".strip()
+
+
+def _value(value: Any) -> str:
+    """`{"event": "cart_id"}` is a property of the event that triggers."""
+    return f"its {value['event']}" if isinstance(value, dict) else str(value)

@@ -66,8 +66,8 @@ class WhereReading:
     errors: list[FieldError] = field(default_factory=list)
 
 
-def read_where(value: Any, *, field: str = "where") -> WhereReading:
-    """The filters of an event by themselves, all of which are to fit; None is none. They refer to no other event."""
+def read_where(value: Any, *, field: str = "where", refers: bool = False) -> WhereReading:
+    """The filters of an event by themselves, all of which are to fit; None is none. `refers`: to another event."""
     if value is None:
         return WhereReading([])
     if not isinstance(value, list):
@@ -79,7 +79,7 @@ def read_where(value: Any, *, field: str = "where") -> WhereReading:
     if len(value) > MAX_FILTERS:
         message = f"There are {len(value)} filters; at most {MAX_FILTERS}."
         return WhereReading([], [FieldError(field, "too_many", message, len(value), MAX_FILTERS)])
-    reader = _Reader(field, refers=False)
+    reader = _Reader(field, refers=refers)
     return WhereReading([reader.filter(one, f"{field}[{place}]") for place, one in enumerate(value)], reader.errors)
 
 

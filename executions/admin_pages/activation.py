@@ -171,7 +171,7 @@ def _facts(campaign: Campaign, trigger: EventTrigger) -> list[tuple[str, str]]:
     found.append(("Sent", f"{duration_words(trigger.delay_seconds)} later" if trigger.delay_seconds else "At once"))
     if trigger.cancel_event:
         where = f" where {conditions_words(trigger.cancel_conditions)}" if trigger.cancel_conditions else ""
-        found.append(("Unless", f"{trigger.cancel_event}{where} comes before"))
+        found.append(("Unless", f"{trigger.cancel_event}{where} comes before it is sent"))
     if trigger.audience:
         words = audience_words(workspace_id=campaign.workspace_id, audience=trigger.audience)
         found.append(("To", words))

@@ -253,6 +253,8 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
     found = await prepared.roster.read(
         cursor, batch_id=window.claim.id, start=start, stop=stop, zones=clocks is not None
     )
+    if prepared.cancelling is not None:
+        found = await prepared.cancelling.ruled_out(cursor, found)
     for place, recipient in enumerate(found, start):
         marked.recipients[place] = (recipient.contact_id, recipient.address_id)
         their = None if said is None else said[recipient.zone or ""]

@@ -15,13 +15,18 @@ def message_or_fate(
     prepared: Prepared, place: int, recipient: Recipient, at: datetime, *, attempts: int
 ) -> Message | Fate:
     if recipient.reason is not None:
-        return skipped(SkipReason(recipient.reason), attempts=attempts)
+        return skipped(SkipReason(recipient.reason), _detail(prepared, recipient.reason), attempts=attempts)
     try:
         return prepared.compose(place, recipient, at)
     except MissingVariable as missing:
         return skipped(SkipReason.MISSING_VARIABLE, missing.name, attempts=attempts)
     except (TemplateError, ValueError) as error:
         return render_error(str(error), attempts=attempts)
+
+
+def _detail(prepared: Prepared, reason: str) -> str | None:
+    """A chunk's recipients are cancelled by an event of theirs only."""
+    return prepared.cancelling.event if prepared.cancelling and reason == SkipReason.CANCELLED else None
 
 
 def by_clock(

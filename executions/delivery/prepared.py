@@ -11,6 +11,7 @@ from django.conf import settings
 from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
 from campaigns.models import OnUnknown, Purpose
 from common.channels import APP_TYPES, Type
+from executions.delivery.cancelling import Cancelling, cancelling_of
 from executions.delivery.clocks import Clocks
 from executions.delivery.content import Content, compile_content, contact_field, event_field
 from executions.delivery.ledger import Ledger
@@ -46,7 +47,7 @@ class Recording:
 @dataclass(slots=True)
 class Prepared(Recording):
     """`one_click`: marketing email carries the headers of RFC 8058. `json`: the provider takes JSON. `clocks`: what is
-    asked of recipients' own, as of the last turn.
+    asked of recipients' own, as of the last turn; `cancelling`: of what they did since the event that triggered it.
     """
 
     execution: Execution
@@ -58,6 +59,7 @@ class Prepared(Recording):
     one_click: bool
     linked: bool
     clocks: Clocks | None = None
+    cancelling: Cancelling | None = None
     unsubscribe_page: str = field(default_factory=lambda: unsubscribe_url(""))
     preferences_page: str = field(default_factory=lambda: preferences_url(""))
 
@@ -160,6 +162,7 @@ def prepare(execution_id: int) -> Prepared:
         apps=_apps(execution),
         one_click=execution.type == Type.EMAIL and execution.purpose == Purpose.MARKETING,
         linked=not content.fields.isdisjoint(_LINKS),
+        cancelling=cancelling_of(execution),
     )
 
 

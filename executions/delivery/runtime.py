@@ -97,6 +97,8 @@ class Runtime:
         found = self.prepared(execution_id)
         found.on_unknown = on_unknown_of(execution_id)
         found.clocks = clocks_now(found.execution, before=found.clocks)
+        if found.cancelling is not None:
+            found.cancelling.renew()
         return found
 
     async def adapter(self, provider_id: int, settings: ProviderSettings) -> Adapter:

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composable, Literal
 
-from audiences.segments.comparing import comparison_sql
+from audiences.events.cancelling import Triggering, cancelled_sql
+from audiences.segments.referring import refers
 from audiences.segments.selectors import moment_of
 from executions.models import TriggerActivation
 
@@ -56,31 +57,49 @@ def next_due(activation_id: int) -> float | None:
 
 
 def stopped(activation: TriggerActivation, hits: Sequence[Claimed]) -> set[int]:
-    """The event ids of those after which the contact did what stops the message; asked now, not when it was done,
-    so that it does not matter which of the two was told of first."""
+    """The event ids of those after which the contact did what stops the message. It is asked again of whoever is about
+    to be sent to (`executions.delivery.cancelling`)."""
     definition: Mapping[str, Any] = activation.definition
     if not definition["cancel_event"] or not hits:
         return set()
-    moment = moment_of(activation.workspace_id)
-    fits = [comparison_sql(SQL("e.properties"), one, moment) for one in definition["cancel_conditions"]]
     earliest = min(hit.at for hit in hits).astimezone(UTC) - _EARLY
+    cancelled = cancelled_sql(
+        workspace_id=activation.workspace_id,
+        event_name=definition["cancel_event"],
+        conditions=definition["cancel_conditions"],
+        triggering=_given(Literal(earliest.date().replace(day=1))),
+        moment=moment_of(activation.workspace_id),
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             SQL("""
             SELECT given.event_id
-            FROM unnest({contacts}::bigint[], {events}::bigint[], {ats}::timestamptz[]) given (contact_id, event_id, at)
-            WHERE EXISTS (SELECT FROM audiences_event e
-                WHERE e.workspace_id = {workspace} AND e.name = {name} AND e.contact_id = given.contact_id
-                AND e.at >= given.at AND (e.at, e.id) > (given.at, given.event_id)
-                AND e.received_month >= {month}{fits})
+            FROM unnest({contacts}::bigint[], {events}::bigint[], {ats}::timestamptz[], {months}::date[])
+                given (contact_id, event_id, at, month){told} WHERE {cancelled}
             """).format(
                 contacts=Literal([hit.contact_id for hit in hits]),
                 events=Literal([hit.event_id for hit in hits]),
                 ats=Literal([hit.at for hit in hits]),
-                workspace=Literal(activation.workspace_id),
-                name=Literal(definition["cancel_event"]),
-                month=Literal(earliest.date().replace(day=1)),
-                fits=SQL("").join(SQL(" AND {}").format(one) for one in fits),
+                months=Literal([hit.received_month for hit in hits]),
+                told=_told(activation.workspace_id) if any(map(refers, definition["cancel_conditions"])) else SQL(""),
+                cancelled=cancelled,
             )
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+def _given(month: Composable) -> Triggering:
+    return Triggering(
+        contact_id=SQL("given.contact_id"),
+        event_id=SQL("given.event_id"),
+        at=SQL("given.at"),
+        month=month,
+        properties=SQL("told.properties"),
+    )
+
+
+def _told(workspace_id: int) -> Composable:
+    return SQL("""
+        LEFT JOIN audiences_event told ON told.workspace_id = {} AND told.id = given.event_id
+            AND told.received_month = given.month
+    """).format(Literal(workspace_id))

@@ -110,17 +110,17 @@ const number = (text) => (text.trim() === "" ? null : Number(text));
 // A list's item that was a number stays one, as long as it looks like one.
 const scalar = (text, before) => (isReference(text) ? text : typeof before === "number" && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
 
-// Where the value is taken from, and the fields that say it.
-function operands(node, kind, changed, redraw) {
+// Where the value is taken from, and the fields that say it. `event`: whose properties may stand there; empty for none.
+function operands(node, kind, changed, redraw, event) {
   const names = OPERAND_FIELDS[kind];
-  if (!builder.refers || !names.length) return operandFields(node, kind, changed);
+  if (!event || !names.length) return operandFields(node, kind, changed);
   const refers = names.some((name) => isReference(node[name]));
   const source = select("source", "Source of the value", [["given", "the value"], ["event", "the event's"]], refers ? "event" : "given", (word) => {
     for (const name of names) node[name] = word === "event" ? { event: "" } : BLANK[kind] ?? null;
     redraw();
   });
   if (!refers) return [source, ...operandFields(node, kind, changed)];
-  const label = (name) => ({ from: "From the event's property", to: "To the event's property" })[name] ?? "Property of the business event";
+  const label = (name) => ({ from: "From the event's property", to: "To the event's property" })[name] ?? `Property of ${event}`;
   return [source, ...names.map((name) => (isReference(node[name])
     ? input(name, label(name), node[name].event, (text) => { node[name] = { event: text.trim() }; changed(); }, { placeholder: "sku" })
     : operandFields(node, kind, changed)[names.indexOf(name)]))];
@@ -161,7 +161,7 @@ function fitOperand(node) {
   }
 }
 
-export function comparison(node, changed, redraw, { name, list }) {
+export function comparison(node, changed, redraw, { name, list, event = builder.refers ? "the business event" : "" }) {
   const again = (key) => (word) => {
     node[key] = word;
     if (key === "value_type") node.operator = Object.keys(builder.operators[word])[0];
@@ -178,7 +178,7 @@ export function comparison(node, changed, redraw, { name, list }) {
     named,
     select("value_type", "Type of value", Object.keys(builder.operators).map((word) => [word, word === "list" ? "list" : LABELS[word]]), node.value_type, again("value_type")),
     select("operator", "Comparison", operators, node.operator, again("operator")),
-    ...operands(node, builder.operators[node.value_type][node.operator], changed, redraw),
+    ...operands(node, builder.operators[node.value_type][node.operator], changed, redraw, event),
   ];
 }
 

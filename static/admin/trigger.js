@@ -56,7 +56,8 @@ function row(name, filter, filters, changed, draw) {
   made.setAttribute("role", "group");
   made.setAttribute("aria-label", LABELS[name]);
   const again = () => { changed(); draw(); };
-  made.append(...comparison(filter, changed, again, { name: "Property", list: "" }), button("Remove", () => {
+  const event = name === "trigger_cancel_where" && filter.value_type !== "date" ? "the event that triggers" : "";
+  made.append(...comparison(filter, changed, again, { name: "Property", list: "", event }), button("Remove", () => {
     filters.splice(filters.indexOf(filter), 1);
     again();
   }, "Remove this condition"));
