@@ -75,7 +75,7 @@ class Became(models.TextChoices):
     TOO_OFTEN = "too_often", "More in an hour than anybody wants: a loop, most likely"
     DROPPED = "dropped", "The trigger was deactivated, or the hour's execution cancelled, while it waited"
     DELETED = "deleted", "The contact was deleted while it waited"
-    REFUSED = "refused", "A business event whose audience could not be made of its properties"
+    REFUSED = "refused", "It was not to be launched upon: `PassedOver.why` says why"
 
 
 class PassedOver(models.Model):
@@ -85,6 +85,7 @@ class PassedOver(models.Model):
     event_id = models.BigIntegerField()
     activation_id = models.BigIntegerField()
     became = models.CharField(max_length=10, choices=Became.choices)
+    why = models.JSONField(null=True, help_text="Of a refused one: code, message and hint.")
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -92,9 +93,11 @@ class PassedOver(models.Model):
 
 
 class TriggerUse(models.Model):
-    """How often a campaign's trigger was promoted for a contact: in all, and in `hour`; contact 0 is the business.
+    """How often a campaign's trigger was promoted for a contact in `hour`, and when last; contact 0 is the business.
 
-    Kept by campaign, so that activating it again does not send to everybody again.
+    Kept by campaign, so that activating it again does not send to everybody again. `activation_id`, `hour` and `count`
+    name the execution that has the last one (`accepts_until`, `occurrence`): only what was sent there, or still may be,
+    counts for "once" and for a window. `counted_at`: when the last one before it was promoted that did.
     """
 
     pk = models.CompositePrimaryKey("campaign_id", "contact_id")
@@ -103,3 +106,5 @@ class TriggerUse(models.Model):
     hour = models.DateTimeField()
     count = models.SmallIntegerField()
     last_at = models.DateTimeField()
+    activation_id = models.BigIntegerField(null=True)
+    counted_at = models.DateTimeField(null=True)

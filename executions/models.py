@@ -56,6 +56,7 @@ class Execution(Authored, FrozenLaunch):
         null=True, help_text="It has whom the trigger was promoted for the n-th time within its hour."
     )
     event = models.JSONField(null=True, help_text="The business event that launched it.")
+    event_id = models.BigIntegerField(null=True, help_text="That event's id; empty for a retry.")
     retry_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="retries")
     rejected = models.JSONField(default=list, help_text="Recipients named at the launch that can't be used.")
     accepted_count = models.IntegerField(default=0)
@@ -102,6 +103,7 @@ class Execution(Authored, FrozenLaunch):
             models.UniqueConstraint(
                 fields=["activation", "accepts_until", "occurrence"], name="execution_once_per_hour"
             ),
+            models.UniqueConstraint(fields=["activation", "event_id"], name="execution_once_per_business_event"),
             models.CheckConstraint(
                 condition=Q(accepts_until__isnull=True, occurrence__isnull=True)
                 | Q(
