@@ -1,7 +1,7 @@
 """Imports an upload: in chunks, each one transaction with its progress, resumable after any of them.
 
-Whoever imports holds a lease. A killed worker's lease runs out, the sweep finds the upload, and the next one goes
-on behind the last committed chunk.
+Whoever imports holds a lease, which it renews while it reads, and the import's lock while it writes a chunk. A killed
+worker's lease runs out, the sweep finds the upload, and the next one goes on behind the last committed chunk.
 """
 
 import logging
@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
@@ -27,9 +27,10 @@ from audiences.upsert import Rejection, UpsertReport, upsert_contacts
 
 CHUNK_ROWS = 5_000
 CHUNK_BYTES = 8 * 1024 * 1024
-LEASE = timedelta(seconds=60)
+# Between two chunks; a chunk may take longer. A successor begins within 15 seconds, the sweep's five included.
+LEASE = timedelta(seconds=8)
 SLICE_SECONDS = 5.0
-_RENEWAL_SECONDS = 10.0
+_RENEWAL_SECONDS = 2.0
 _SLOW_OPENING_SECONDS = 1.0
 _TIMES_THE_OPENING = 4
 _LATEST_SHARE = 0.3
@@ -109,7 +110,10 @@ def due_uploads(limit: int = 20) -> list[int]:
     return list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
+@transaction.atomic
 def _claim(upload_id: int) -> Upload | None:
+    if not _try_lock(upload_id):
+        return None
     token = uuid.uuid4()
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     claimed = Upload.objects.filter(free, pk=upload_id, state__in=[UploadState.WAITING, UploadState.IMPORTING]).update(
@@ -119,6 +123,22 @@ def _claim(upload_id: int) -> Upload | None:
         started_at=Coalesce("started_at", Now()),
     )
     return Upload.objects.get(pk=upload_id) if claimed else None
+
+
+def _try_lock(upload_id: int) -> bool:
+    """The import's lock, until the transaction ends; a killed worker's ends with its connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [_lock_name(upload_id)])
+        return bool(cursor.fetchone()[0])
+
+
+def _lock(upload_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_lock_name(upload_id)])
+
+
+def _lock_name(upload_id: int) -> str:
+    return f"volley.import:{upload_id}"
 
 
 def _import_chunks(upload: Upload, source: Source, until: float) -> bool:
@@ -163,6 +183,7 @@ def _chunks(source: Source) -> Iterator[list[Record]]:
 def _import_chunk(upload: Upload, source: Source, chunk: Sequence[Record], began: float) -> None:
     usable = [record for record in chunk if record.problem is None]
     with transaction.atomic():
+        _lock(upload.pk)
         report = _write(upload, [record.row for record in usable])
         refused = _refused(source, chunk, usable, report.rejected)
         columns = _progress(upload, source, chunk, report, refused)

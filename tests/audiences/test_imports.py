@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
@@ -12,6 +13,7 @@ from audiences import imports
 from audiences.imports import LEASE, due_uploads, import_upload
 from audiences.models import Address, Contact, List, Upload, UploadMembership
 from common.errors import Invalid, TooLarge
+from executions.delivery.runtime import connection_parameters
 from tests.audiences.uploading import Make, refused, run
 from tests.factories import make_app, make_list
 from workspaces.models import App, AuditEntry, Workspace
@@ -291,6 +293,16 @@ def test_who_lost_the_lease_leaves_the_file_of_refused_rows_alone(
     upload.refresh_from_db()
     assert (upload.state, upload.rejected) == ("finished", 5)
     assert [line.split(",")[0] for line in refused(upload)] == ["volley_line", "2", "3", "4", "5", "6"]
+
+
+def test_a_chunk_that_takes_longer_than_the_lease_is_not_begun_by_another(make: Make) -> None:
+    upload = make("external_id\n1\n")
+    with psycopg.connect(**connection_parameters()) as writing:
+        writing.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"volley.import:{upload.pk}"])
+        assert not import_upload(upload_id=upload.pk)
+        upload.refresh_from_db()
+        assert (upload.state, upload.lease_token) == ("waiting", None)
+    assert run(upload).state == "finished"
 
 
 def test_an_upload_whose_message_was_lost_is_found_by_the_sweep(make: Make) -> None:
