@@ -1,10 +1,10 @@
 """Language tags (BCP 47: language, script, region, variants) and IANA time zones."""
 
 import re
-import zoneinfo
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from audiences.bad_value import BadValue, clean_text, shown
+from common.wall_clock import zone_names
 
 _TAG = re.compile(
     r"(?P<language>[a-z]{2,3})(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?"
@@ -37,16 +37,11 @@ def _canonical(text: str) -> str | None:
     return "-".join(parts) + match["variants"].lower()
 
 
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
 def parse_timezone(value: object) -> str:
     """An IANA name; null and the empty string clear it."""
     if value is None or value == "":
         return ""
     text = clean_text(value, name="A timezone", limit=64).strip()
-    if text not in _time_zones():
+    if text not in zone_names():
         raise BadValue("invalid_timezone", f"{shown(text)} is not a time zone like America/Sao_Paulo.")
     return text

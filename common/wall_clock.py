@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo, available_timezones
 # Their clocks are the first and the last in the world to show a time.
 EARLIEST_ZONE, LATEST_ZONE = "Pacific/Kiritimati", "Etc/GMT+12"
 _NEAR = 3
+# In folders of zones, but no place's: the first is whatever the machine is set to, the second says that it is set to
+# none, the third is what POSIX rules are read by.
+_NO_PLACES = {"localtime", "Factory", "posixrules"}
 
 
 def instant_of(wall: datetime, zone: tzinfo) -> datetime:
@@ -44,7 +47,7 @@ def zone_or_utc(name: str) -> ZoneInfo:
 
 @cache
 def zone_names() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _NO_PLACES)
 
 
 def near_names(name: str) -> list[str]:

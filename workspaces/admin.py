@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -11,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
+from common.wall_clock import zone_names
 from workspaces.admin_forms import ScopedModelForm
 from workspaces.admin_keys import ApiKeyAdmin
 from workspaces.admin_scope import actor_of
@@ -42,7 +42,7 @@ class WorkspaceForm(ScopedModelForm):
 
     def clean_timezone(self) -> str:
         zone: str = self.cleaned_data["timezone"]
-        if zone not in available_timezones():
+        if zone not in zone_names():
             raise ValidationError("There is no such time zone. Write it like Europe/Berlin or America/Sao_Paulo.")
         return zone
 

@@ -5,7 +5,7 @@ It is an instant, or what the clocks of each recipient show: `Execution.cut_off_
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,7 +97,7 @@ def _at(words: Words, timing: Timing, home: str) -> CutOff:
         if isinstance(text, str) and _RFC3339.match(text):
             moment = datetime.fromisoformat(text.upper())
             if 1900 < moment.year < 3000:
-                return CutOff(at=moment)
+                return CutOff(at=moment.astimezone(UTC))
     except ValueError:
         pass
     words.wrong("at", "invalid_time", "This is no day and time, with an offset or without.", hint=_HINT)

@@ -20,6 +20,7 @@ LEAST_MINUTES = 15
 FREQUENCIES = {name: getattr(rrule, name) for name in ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")}
 _TOO_OFTEN = ("MINUTELY", "SECONDLY")
 _MOST_DAYS = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7, "DAILY": 1, "HOURLY": 1}
+_MOST_IN_MONTH = 5
 _WEEKDAYS = {str(day): day for day in (rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA, rrule.SU)}
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,4}\Z", re.ASCII)
@@ -158,13 +159,23 @@ def _judge_together(reading: RuleReading, where: str) -> None:
         reading.wrong(where, "too_often", message, limit=LEAST_MINUTES)
     if freq is None:
         return
-    if freq > FREQUENCIES["MONTHLY"] and any(day.n for day in given.get("byweekday", ())):
-        reading.wrong(where, "invalid", "BYDAY counts days, as in 1MO, only where FREQ is MONTHLY or YEARLY.")
+    _judge_weekdays(reading, where)
     if freq != FREQUENCIES["YEARLY"] and "byweekno" in given:
         reading.wrong(where, "invalid", "BYWEEKNO goes with FREQ=YEARLY only.")
     if "bysetpos" in given and not any(name.startswith("by") and name != "bysetpos" for name in given):
         reading.wrong(where, "invalid", "BYSETPOS chooses among what another BY… part names; there is none.")
     _judge_positions(reading, where)
+
+
+def _judge_weekdays(reading: RuleReading, where: str) -> None:
+    """They are counted within the month where there is one, and dateutil looks beyond its end for the sixth."""
+    given = reading.arguments
+    counted = [abs(day.n) for day in given.get("byweekday", ()) if day.n]
+    if counted and given["freq"] > FREQUENCIES["MONTHLY"]:
+        reading.wrong(where, "invalid", "BYDAY counts days, as in 1MO, only where FREQ is MONTHLY or YEARLY.")
+    elif max(counted, default=0) > _MOST_IN_MONTH and (given["freq"] == FREQUENCIES["MONTHLY"] or "bymonth" in given):
+        message = f"A month has a day of the week at most {_MOST_IN_MONTH} times, and BYDAY counts further."
+        reading.wrong(where, "out_of_range", message, limit=_MOST_IN_MONTH)
 
 
 def _judge_positions(reading: RuleReading, where: str) -> None:

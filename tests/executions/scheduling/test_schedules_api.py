@@ -246,7 +246,13 @@ def test_what_is_wrong_is_named(api: Api, campaign: Campaign, body: dict[str, An
 
 @pytest.mark.parametrize(
     ("cut_off", "hours"),
-    [({"after_seconds": 7200}, 2), ({"at": f"{IN_A_MONTH}T13:00"}, 3), ({"local_time": "09:00"}, 23)],
+    [
+        ({"after_seconds": 7200}, 2),
+        ({"at": f"{IN_A_MONTH}T13:00"}, 3),
+        ({"local_time": "09:00"}, 23),
+        # An offset that PostgreSQL does not take as one.
+        ({"at": f"{IN_A_MONTH + timedelta(days=1)}T12:29:00+23:59"}, 8),
+    ],
 )
 def test_a_cut_off_is_counted_on_the_schedules_clock(
     api: Api, campaign: Campaign, cut_off: dict[str, Any], hours: int
