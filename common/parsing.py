@@ -13,6 +13,7 @@ from rest_framework.parsers import BaseParser
 from common.errors import TooLarge, Unreadable
 
 DEPTH_LIMIT = 32
+ITEMS_DEPTH_LIMIT = 240  # what can still be written as JSON, to be hashed
 _LARGEST = (19, b"9223372036854775807")
 _DIGITS = bytes(ord("9") if chr(byte).isdigit() and byte < 128 else 0 for byte in range(256))
 _LONG = b"9" * 19
@@ -33,6 +34,15 @@ class StrictJSONParser(BaseParser):
         return read_object(read_limited(stream))
 
 
+class ItemsJSONParser(StrictJSONParser):
+    """Of lists whose items are judged one by one: one that is too deep, or holds a NUL, is not refused here."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return read_object(read_limited(stream), items=True)
+
+
 def read_limited(stream: IO[Any]) -> bytes:
     """The whole body. What is beyond the limit is refused without being kept, whatever Content-Length said."""
     limit: int = settings.MAX_BODY_BYTES
@@ -47,8 +57,11 @@ def too_large() -> TooLarge:
     return TooLarge(f"A body has at most {limit} MiB. Send the rest in further requests, or upload a file.")
 
 
-def read_object(raw: bytes) -> dict[str, Any]:
-    """Parses a body whose top level is an object. Of a key given twice, the last one counts."""
+def read_object(raw: bytes, *, items: bool = False) -> dict[str, Any]:
+    """Parses a body whose top level is an object. Of a key given twice, the last one counts.
+
+    With `items`, whoever judges them refuses NUL and all but the deepest nesting.
+    """
     if not raw.strip():
         return {}
     try:
@@ -57,8 +70,9 @@ def read_object(raw: bytes) -> dict[str, Any]:
         raise Unreadable(_explain(raw, error)) from None
     if not isinstance(found, dict):
         raise Unreadable(f"The body is {_name(found)}, at line 1, column 1; it must be a JSON object: {{…}}.")
-    _refuse_depth(found)
-    _refuse_nul(raw)
+    _refuse_depth(found, ITEMS_DEPTH_LIMIT if items else DEPTH_LIMIT)
+    if not items:
+        _refuse_nul(raw)
     _refuse_long_integers(raw)
     return found
 
@@ -88,14 +102,14 @@ def _name(found: object) -> str:
     return "null" if found is None else f"a {type(found).__name__}"
 
 
-def _refuse_depth(found: dict[str, Any]) -> None:
+def _refuse_depth(found: dict[str, Any], limit: int) -> None:
     level: list[Any] = [found]
     nested = (dict, list)
-    for _ in range(DEPTH_LIMIT):
+    for _ in range(limit):
         level = [child for node in level for child in _children(node) if type(child) in nested]
         if not level:
             return
-    raise Unreadable(f"The body is nested deeper than {DEPTH_LIMIT} levels; flatten it.")
+    raise Unreadable(f"The body is nested deeper than {limit} levels; flatten it.")
 
 
 def _children(node: Any) -> Any:

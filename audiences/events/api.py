@@ -24,6 +24,7 @@ from audiences.examples import page as page_example
 from common.errors import FieldError, Invalid
 from common.idempotency import idempotent
 from common.pagination import present, read_page, read_rows
+from common.parsing import ItemsJSONParser
 from common.schema import IDEMPOTENCY_KEY, PAGE_PARAMETERS
 from common.serializers import read_or_refuse, read_query
 from workspaces.permissions import workspace_of
@@ -33,6 +34,7 @@ NOTHING = "Nothing was recorded."
 
 
 class EventViewSet(ViewSet):
+    parser_classes = [ItemsJSONParser]
     required_scopes = {"list": Scope.EVENTS_READ, "create": Scope.EVENTS_WRITE}
 
     @extend_schema(
