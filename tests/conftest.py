@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.test import override_settings
-from pytest_django import DjangoDbBlocker
 
 from tests.api_client import Api
+from tests.emptying import instead_of_flush
 from tests.factories import make_workspace
 from workspaces.models import Workspace
 
@@ -19,7 +18,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 pytest_plugins = ["tests.running.fixtures"]
-PARTITIONED = ("audiences_event", "executions_delivery", "executions_receipt")
+instead_of_flush()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,18 +27,13 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     state = tmp_path_factory.mktemp("state")
     for name in ("static", "media"):
         (state / name).mkdir()
-    with override_settings(STATE_DIR=state, STATIC_ROOT=state / "static", MEDIA_ROOT=state / "media"):
+    with override_settings(
+        STATE_DIR=state,
+        STATIC_ROOT=state / "static",
+        MEDIA_ROOT=state / "media",
+        WHITENOISE_USE_FINDERS=False,  # each test client would look for all of them again
+    ):
         yield state
-
-
-@pytest.fixture(autouse=True)
-def own_rows(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """After a test that commits, Django empties the tables that it manages; those in partitions it does not."""
-    yield
-    marker = request.node.get_closest_marker("django_db")
-    if marker is not None and marker.kwargs.get("transaction"):
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("; ".join(f"DELETE FROM {table}" for table in PARTITIONED))
 
 
 @pytest.fixture

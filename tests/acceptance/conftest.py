@@ -6,7 +6,6 @@ import pytest
 
 from tests.factories import make_key, make_provider, make_sender, make_workspace
 from tests.running.client import Client
-from tests.running.fixtures import GROUP
 from tests.running.mailbox import Mailbox
 from tests.running.processes import Stack
 from workspaces.models import Workspace
@@ -18,7 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(FOLDER):
             item.add_marker(pytest.mark.acceptance)
-            item.add_marker(pytest.mark.xdist_group(GROUP))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 from config.embedded.suite import BROWSERS
 from tests.factories import make_member, make_sender, make_workspace
-from tests.running.fixtures import GROUP
 from tests.running.processes import Stack
 from workspaces.models import User, Workspace
 
@@ -37,7 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(FOLDER):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group(GROUP))
 
 
 def chromium_program() -> str:

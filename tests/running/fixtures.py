@@ -17,8 +17,6 @@ from pytest_django import DjangoDbBlocker
 from tests.running.mailbox import Mailbox
 from tests.running.processes import Stack, migrate
 
-GROUP = "running"  # for xdist: one worker runs all of them
-
 
 def _server_url(name: str) -> str:
     config = connection.settings_dict

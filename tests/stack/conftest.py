@@ -8,15 +8,6 @@ import pytest
 
 from tests.stack.running_stack import RunningStack
 
-FOLDER = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process makes the cluster that they share."""
-    for item in items:
-        if item.path.is_relative_to(FOLDER):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
 
 @contextlib.contextmanager
 def own_stack(template: Path | None = None) -> Iterator[RunningStack]:
