@@ -24,6 +24,7 @@ from executions.delivery.turn import run_ending_turn
 from executions.delivery.window import Window, unsettled
 from executions.models import Batch, Execution, FrequencyUse, QuietHours
 from executions.reading.progress import progress_of
+from executions.settling.left_journals import settle_by_journals
 from executions.settling.woken import Lost, settle_lost
 from executions.states import BatchState, Outcome, SkipReason, State
 from providers.contract import HANDED_OVER, Result, Verdict, outcome_code
@@ -48,12 +49,16 @@ class Worker:
 
 @dataclass
 class World:
-    """`arrived` counts what the provider may have accepted, by execution and recipient."""
+    """`arrived` counts what the provider may have accepted, by execution and recipient.
+
+    `offered`: whoever was marked last with a message to hand over, and not with a fate that marking decided.
+    """
 
     on_unknown: str
     executions: list[int] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     arrived: Counter[tuple[int, Pair]] = field(default_factory=Counter)
+    offered: set[tuple[int, Pair]] = field(default_factory=set)
     suppressed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -100,7 +105,7 @@ class World:
 
     def turn(self, worker: Worker, *, want: int = 0, leave: bool = False) -> None:
         """The chunk's transaction; a worker that has lost its batch ends."""
-        before = {message.index for message in worker.window.waiting}
+        before, known = {message.index for message in worker.window.waiting}, set(worker.window.recipients)
         execution = self.get(worker.execution_id)
         running = execution.state == State.RUNNING and not cut_off_is_past(execution)
         here = runtime()
@@ -115,12 +120,18 @@ class World:
             self._wake(worker)
             return
         worker.silent = False
+        self._marked(worker, worker.window.recipients.keys() - known)
         marked = [message for message in worker.window.waiting if message.index not in before]
         assert running or not marked, "nothing is marked when it is paused or cancelled, or after the cut-off"
         self._check_quiet(worker, {worker.window.recipients[message.index][0] for message in marked})
         assert not self.suppressed & {message.address for message in marked}, "nothing to whom was suppressed before"
         if leave or worker.window.finished:
             self._end(worker)
+
+    def _marked(self, worker: Worker, places: set[int]) -> None:
+        for place in places:
+            key = worker.execution_id, worker.window.recipients[place]
+            (self.offered.discard if place in worker.window.fates else self.offered.add)(key)
 
     def send(self, worker: Worker, verdicts: list[Verdict]) -> None:
         """The first messages that wait are handed over, each with an answer."""
@@ -150,6 +161,8 @@ class World:
         )
 
     def recover(self) -> None:
+        """As the sweep does."""
+        settle_by_journals()
         recover(runtime())
 
     def drain_ending(self, execution_id: int) -> None:
@@ -194,6 +207,7 @@ class World:
     def _hand_over(self, worker: Worker, index: int, *, arrives: bool) -> None:
         key = (worker.execution_id, worker.window.recipients[index])
         assert not self.arrived[key] or self.on_unknown == "resend", "nobody is sent to twice"
+        assert key in self.offered, "only who was marked with a message is sent to"
         self.arrived[key] += arrives
 
     def _wake(self, worker: Worker) -> None:
@@ -279,11 +293,13 @@ class World:
             assert not pending, "nobody waits in what is over"
 
     def _check_caps(self) -> None:
+        """Recovery without a journal can't tell whom marking had left out, by a cap or a suppression, from those who
+        got a message: they are `unknown` too, or `sent` once somebody says so by hand, and were never counted."""
         sent: dict[int, set[int]] = {}
         for execution_id in self.executions:
-            for (contact, _address), (outcome, _reason) in self.rows(execution_id).items():
-                if outcome in (Outcome.SENT, Outcome.UNKNOWN):
-                    sent.setdefault(contact, set()).add(execution_id)
+            for pair, (outcome, _reason) in self.rows(execution_id).items():
+                if outcome in (Outcome.SENT, Outcome.UNKNOWN) and (execution_id, pair) in self.offered:
+                    sent.setdefault(pair[0], set()).add(execution_id)
         uses = {use.contact_id: use.executions for use in FrequencyUse.objects.filter(workspace_id=self.workspace.pk)}
         for worker in self.workers:
             for message in worker.window.waiting:
