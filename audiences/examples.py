@@ -91,6 +91,7 @@ SUPPRESSED: dict[str, Any] = {
     "status": "success",
     "received": 1,
     "created": 1,
+    "updated": 0,
     "unchanged": 0,
     "rejected_count": 0,
     "rejected": [],
@@ -102,6 +103,7 @@ SUPPRESSION: dict[str, Any] = {
     "reason": "complaint",
     "source": "",
     "created_at": "2026-11-23T10:00:00Z",
+    "other_reasons": [{"reason": "unsubscribed", "source": "link", "created_at": "2026-11-20T18:30:00Z"}],
     "url": "/api/v1/suppressions/5",
 }
 

@@ -95,7 +95,8 @@ class Address(models.Model):
 
 
 class Suppression(models.Model):
-    """Never send to this value, whoever has it."""
+    """Never send to this value, whoever has it. The strongest reason, with its source and time; the weaker ones, as
+    objects of `reason`, `source` and `created_at`, are `other_reasons` (`audiences.suppression_reasons`)."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="suppressions")
     type = models.CharField(max_length=10, choices=Type.choices)
@@ -103,6 +104,7 @@ class Suppression(models.Model):
     reason = models.CharField(max_length=40, default="manual")
     source = models.CharField(max_length=200, default="", blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    other_reasons = models.JSONField(default=list, db_default=Value([], models.JSONField()), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "type", "value"], name="suppression_once")]

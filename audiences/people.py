@@ -163,6 +163,7 @@ class People:
     def _add(self, person: Person, row: AddressRow) -> None:
         said = self._first_said(row)
         known = KnownAddress(None, row.key, person, row.platform, *said)
+        self._lift(row.key, _proof(said))
         if said.consent == UNSUBSCRIBED:
             self._note(known, said)
         self.added.append(known)
@@ -222,8 +223,7 @@ class People:
         if row.consent is None or not may_change(known, row):
             return False
         before, after = Said(known.consent, known.consent_source, known.consent_at), self._said_now(known, row)
-        if row.consent != known.consent:
-            self._lift(known.key, after.at if row.consent == SUBSCRIBED else None)
+        self._lift(known.key, _proof(Said(row.consent, row.consent_source, row.consent_at)))
         if before == after:
             return False
         self.said_anew.append(SaidAnew(known, before, after))
@@ -241,11 +241,11 @@ class People:
             return Said(consent, known.consent_source or row.consent_source, known.consent_at)
         return Said(consent, row.consent_source or known.consent_source, at or known.consent_at)
 
-    def _lift(self, key: AddressKey, proven: datetime | None) -> None:
-        """What was said last in the call counts."""
-        before = self.resubscribed.pop(key, proven)
-        if proven is not None and before is not None:
-            self.resubscribed[key] = max(proven, before)
+    def _lift(self, key: AddressKey, proof: datetime | None) -> None:
+        """By any proof, as who unsubscribed may have no address here since. What was said last in the call counts."""
+        before = self.resubscribed.pop(key, proof)
+        if proof is not None and before is not None:
+            self.resubscribed[key] = max(proof, before)
 
 
 def _newest(refusals: Sequence[Said]) -> Said:
@@ -271,12 +271,15 @@ def may_change(known: KnownAddress, row: AddressRow) -> bool:
 
 
 def _proven_after(row: AddressRow, refused_at: datetime | None) -> bool:
-    if not row.consent_source or row.consent_at is None:
-        return False
-    if row.consent_at > datetime.now(UTC) + _SKEW:
-        # It would outdo every refusal to come.
-        return False
-    return refused_at is not None and row.consent_at > refused_at
+    proof = _proof(Said(row.consent or "", row.consent_source, row.consent_at))
+    return proof is not None and refused_at is not None and proof > refused_at
+
+
+def _proof(said: Said) -> datetime | None:
+    """When somebody subscribed, where that is proven. Not from the future: it would outdo every refusal to come."""
+    if said.consent != SUBSCRIBED or not said.source or said.at is None or said.at > datetime.now(UTC) + _SKEW:
+        return None
+    return said.at
 
 
 def _naming_field(row: ContactRow) -> str:

@@ -1,6 +1,7 @@
 """Writes what applying the rows changed: a statement per table, whatever the number of rows."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -11,6 +12,7 @@ from audiences.rights.consent_history import Changed, write_changes
 from audiences.rights.erased import hold_back
 from audiences.rights.models import Way
 from audiences.rights.said import Said
+from audiences.suppressing import lift_unsubscribing
 
 _LINES_AT_ONCE = 1_000
 
@@ -137,9 +139,10 @@ def _columns(addresses: Sequence[KnownAddress]) -> list[str]:
 def _lift_unsubscriptions(workspace_id: int, people: People) -> None:
     """Proven consent ends the suppression that unsubscribing made before it; bounces and complaints stay."""
     if people.resubscribed:
-        kinds, _, values = zip(*people.resubscribed, strict=True)
-        proven = moment_array(people.resubscribed.values())
-        _execute(_LIFT, [text_array(kinds), text_array(values), proven, workspace_id])
+        proven: dict[tuple[str, str], datetime] = {}
+        for (kind, _, value), at in people.resubscribed.items():
+            proven[kind, value] = max(at, proven.get((kind, value), at))
+        lift_unsubscribing(workspace_id, proven)
 
 
 _TAKE_IDS = "SELECT nextval(pg_get_serial_sequence('audiences_contact', 'id')) FROM generate_series(1, %s)"
@@ -193,11 +196,4 @@ WITH joined AS (
     RETURNING xmax = 0 AS is_new
 )
 SELECT count(*) FROM joined WHERE is_new
-"""
-
-_LIFT = """
-DELETE FROM audiences_suppression s
-USING unnest(%s::text[], %s::text[], %s::timestamptz[]) AS one(type, value, proven_at)
-WHERE s.workspace_id = %s AND s.type = one.type AND s.value = one.value AND s.reason = 'unsubscribed'
-  AND s.created_at < one.proven_at
 """

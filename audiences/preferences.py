@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
-
-from audiences.consents import UNSUBSCRIBED, resubscribe, unsubscribe
+from audiences.consents import resubscribe, unsubscribe
 from audiences.models import Address, Consent, Suppression
+from audiences.suppression_rows import UNSUBSCRIBED
 from common.channels import Type
+from common.deadlocks import retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,12 @@ def _choice(kind: str, addresses: Sequence[Address]) -> Choice:
     )
 
 
-@transaction.atomic
+@retried
 def choose(*, contact_id: int, type: str, consent: str) -> None:
     """Subscribes or unsubscribes every address of the type."""
-    change = unsubscribe if consent == Consent.UNSUBSCRIBED else resubscribe
     ids = Address.objects.filter(contact_id=contact_id, type=type).order_by("pk").values_list("pk", flat=True)
     for address_id in ids:
-        change(address_id=address_id, contact_id=contact_id, source="preferences")
+        if consent == Consent.UNSUBSCRIBED:
+            unsubscribe(address_id=address_id, contact_id=contact_id, source="preferences")
+        else:
+            resubscribe(address_id=address_id, contact_id=contact_id, source="preferences")

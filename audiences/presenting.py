@@ -1,6 +1,7 @@
 """Rows as the wire shows them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from audiences.models import Address, Contact, List, Suppression
@@ -54,6 +55,11 @@ def list_on_wire(found: List) -> dict[str, Any]:
     }
 
 
+def reason_on_wire(kept: dict[str, str]) -> dict[str, Any]:
+    """One of `Suppression.other_reasons`."""
+    return {**kept, "created_at": datetime.fromisoformat(kept["created_at"])}
+
+
 def suppression_on_wire(found: Suppression) -> dict[str, Any]:
     return {
         "suppression_id": found.pk,
@@ -62,5 +68,6 @@ def suppression_on_wire(found: Suppression) -> dict[str, Any]:
         "reason": found.reason,
         "source": found.source,
         "created_at": found.created_at,
+        "other_reasons": [reason_on_wire(one) for one in found.other_reasons],
         "url": f"/api/v1/suppressions/{found.pk}",
     }

@@ -201,13 +201,23 @@ class SuppressionQuery(StrictSerializer):
     source = TextField(required=False, max_length=200)  # type: ignore[assignment]
 
 
+class ReasonRead(serializers.Serializer[Any]):
+    reason = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    created_at = TimeField()
+
+
 class SuppressionRead(serializers.Serializer[Any]):
     suppression_id = serializers.IntegerField()
     type = serializers.ChoiceField(Type.choices)
     value = serializers.CharField()
-    reason = serializers.CharField()
+    reason = serializers.CharField(
+        help_text="The strongest: erased, then complaint, then bounce, manual and other words in the order of coming,"
+        " then unsubscribed."
+    )
     source = serializers.CharField()  # type: ignore[assignment]
     created_at = TimeField()
+    other_reasons = ReasonRead(many=True, help_text="The weaker ones.")
     url = serializers.CharField()
 
 
@@ -219,6 +229,9 @@ class SuppressAnswer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["success"])
     received = serializers.IntegerField()
     created = serializers.IntegerField()
+    updated = serializers.IntegerField(
+        help_text="Those that got a reason which they did not have, or a later time of unsubscribing."
+    )
     unchanged = serializers.IntegerField()
     rejected_count = serializers.IntegerField()
     rejected = RejectionRead(many=True)

@@ -82,7 +82,7 @@ class SuppressionViewSet(ViewSet):
     @extend_schema(
         summary="Suppress addresses",
         description="Up to 10,000; more at once with a file. Holds from the next chunk of every execution on. One that"
-        " exists stays as it is.",
+        " exists keeps its reasons and gets this one too; the strongest is its `reason`.",
         parameters=[IDEMPOTENCY_KEY],
         request=SuppressionsWrite,
         responses=SuppressAnswer,
@@ -100,13 +100,19 @@ class SuppressionViewSet(ViewSet):
                 "status": "success",
                 "received": len(rows),
                 "created": report.created,
+                "updated": report.updated,
                 "unchanged": report.unchanged,
                 "rejected_count": len(report.rejected),
                 "rejected": [one.as_wire() for one in report.rejected],
             }
         )
 
-    @extend_schema(summary="Remove a suppression", responses={204: None})
+    @extend_schema(
+        summary="Remove a suppression",
+        description="Whatever its reasons. Where one of `other_reasons` is `unsubscribed`, the person's own word, that"
+        " is left as its only reason until it is removed too.",
+        responses={204: None},
+    )
     def destroy(self, request: Request, suppression_id: int) -> Response:
         remove_suppression(
             suppression_id=suppression_id, workspace_id=workspace_of(request).pk, actor=actor_of(request)
@@ -127,7 +133,8 @@ class SuppressionFileViewSet(ViewSet):
             " of contacts. It is imported in the background: follow it with GET /api/v1/uploads/{id}, which has the"
             " refused rows too. Columns: value (or email, or phone), type, reason, source, created_at; they are told"
             " by the names that usual exports have. A time without an offset is UTC. A line that says enabled,"
-            " subscribed or active is refused as not_suppressed. One that exists stays as it is."
+            " subscribed or active is refused as not_suppressed. One that exists keeps its reasons and gets this"
+            " one too."
         ),
         parameters=[IDEMPOTENCY_KEY],
         request={

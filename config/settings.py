@@ -29,6 +29,8 @@ SECRET_KEY = secret(
     DEVELOPMENT_SECRET,
     hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
 )
+# Read and never written with: what unsubscribe links in mail already sent, and sessions, were made with.
+SECRET_KEY_FALLBACKS = env.list("VOLLEY_SECRET_KEY_FALLBACKS", default=[])
 ENCRYPTION_KEYS = secret(
     "VOLLEY_ENCRYPTION_KEYS",
     DEVELOPMENT_FERNET_KEY,

@@ -7,9 +7,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from audiences.models import Address
+from audiences.models import Address, Consent
 from audiences.rights.models import ConsentChange, Way
 from audiences.rights.said import Said
+from audiences.suppressing import suppress
+from audiences.suppression_rows import UNSUBSCRIBED, SuppressionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,13 @@ def write_changes(*, workspace_id: int, changes: Sequence[Changed], way: Way) ->
 
 def keep_refusals(*, contact_ids: Sequence[int]) -> None:
     """Before contacts are deleted: an address that unsubscribed would be subscribed again by coming in anew."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEEP_REFUSALS, [list(contact_ids)])
+    refused = Address.objects.filter(contact_id__in=contact_ids, consent=Consent.UNSUBSCRIBED).order_by("pk")
+    rows: dict[int, list[SuppressionRow]] = {}
+    for one in refused:
+        row = SuppressionRow(one.type, one.value, UNSUBSCRIBED, one.consent_source, one.consent_at)
+        rows.setdefault(one.workspace_id, []).append(row)
+    for workspace_id in sorted(rows):
+        suppress(workspace_id, rows[workspace_id])
 
 
 def changes_of(*, contact_id: int, workspace_id: int) -> QuerySet[ConsentChange]:
@@ -56,13 +63,6 @@ def change_on_wire(change: ConsentChange) -> dict[str, Any]:
     }
 
 
-_KEEP_REFUSALS = """
-INSERT INTO audiences_suppression (workspace_id, type, value, reason, source)
-SELECT DISTINCT ON (workspace_id, type, value) workspace_id, type, value, 'unsubscribed', consent_source
-FROM audiences_address WHERE contact_id = ANY(%s) AND consent = 'unsubscribed'
-ORDER BY workspace_id, type, value
-ON CONFLICT (workspace_id, type, value) DO NOTHING
-"""
 _WRITE = """
 INSERT INTO audiences_consentchange (workspace_id, way, contact_id, type, value, before, before_source, before_at,
                                      after, source, at)

@@ -176,5 +176,6 @@ SELECT %s, one.type, one.value, %s, %s
 FROM unnest(%s::text[], %s::text[]) AS one(type, value)
 WHERE EXISTS (SELECT FROM audiences_address a WHERE a.workspace_id = %s AND a.type = one.type AND a.value = one.value)
 ORDER BY one.type, one.value
-ON CONFLICT (workspace_id, type, value) DO NOTHING
+ON CONFLICT (workspace_id, type, value)
+DO UPDATE SET reason = excluded.reason, source = excluded.source, other_reasons = '[]'
 """

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from audiences.unsubscribe import preferences_url, unsubscribe_token, unsubscribe_url
+from audiences.unsubscribe import Seal, preferences_url, unsubscribe_url
 from campaigns.models import OnUnknown, Purpose
 from common.channels import APP_TYPES, Type
 from executions.delivery.cancelling import Cancelling, cancelling_of
@@ -56,6 +56,7 @@ class Prepared(Recording):
     json: JsonSkeleton | None
     roster: Roster
     apps: Mapping[int, str]
+    seal: Seal
     one_click: bool
     linked: bool
     clocks: Clocks | None = None
@@ -69,8 +70,8 @@ class Prepared(Recording):
         reserved: dict[str, Any] = {}
         url = None
         if self.one_click or self.linked:
-            token = unsubscribe_token(
-                execution_id=self.id, contact_id=recipient.contact_id, address_id=recipient.address_id
+            token = self.seal.token(
+                contact_id=recipient.contact_id, address_id=recipient.address_id, value=recipient.address or ""
             )
             url = self.unsubscribe_page + token
             reserved = {"unsubscribe_url": url, "preferences_url": self.preferences_page + token}
@@ -160,6 +161,7 @@ def prepare(execution_id: int) -> Prepared:
         json=json_for(execution.provider.kind, execution.type, execution.sender, execution_id=execution.pk),
         roster=roster,
         apps=_apps(execution),
+        seal=Seal(execution_id=execution.pk, workspace_id=execution.workspace_id, type=execution.type),
         one_click=execution.type == Type.EMAIL and execution.purpose == Purpose.MARKETING,
         linked=not content.fields.isdisjoint(_LINKS),
         cancelling=cancelling_of(execution),

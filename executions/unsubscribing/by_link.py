@@ -4,16 +4,21 @@ import logging
 
 from django.db import IntegrityError, connection, transaction
 
-from audiences.consents import unsubscribe
+from audiences.consents import unsubscribe, unsubscribe_value
 from audiences.unsubscribe import Unsubscribing
+from common.deadlocks import retried
 
 logger = logging.getLogger(__name__)
 
 
-@transaction.atomic
+@retried
 def unsubscribe_by_link(*, named: Unsubscribing, source: str) -> bool:
-    """False when there was nothing left to end: asking again, or an address that is gone."""
-    if not unsubscribe(address_id=named.address_id, contact_id=named.contact_id, source=source):
+    """False when there was nothing left to end: asking again."""
+    ended = unsubscribe(address_id=named.address_id, contact_id=named.contact_id, source=source)
+    if ended is None and named.value:
+        # Deleted since, and maybe back as somebody else's.
+        ended = unsubscribe_value(workspace_id=named.workspace_id, type=named.type, value=named.value, source=source)
+    if not ended:
         return False
     try:
         with transaction.atomic(), connection.cursor() as cursor:

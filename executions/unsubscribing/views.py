@@ -12,10 +12,12 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from audiences.consents import has_unsubscribed
 from audiences.models import Address, Consent, Contact
 from audiences.preferences import choices_of, choose
 from audiences.unsubscribe import Unsubscribing, preferences_url, read_token, unsubscribe_url
 from executions.unsubscribing.by_link import unsubscribe_by_link
+from workspaces.models import Workspace
 
 Page = Callable[[HttpRequest, str, Unsubscribing], HttpResponse]
 
@@ -47,13 +49,19 @@ def unsubscribe_page(request: HttpRequest, token: str, named: Unsubscribing) -> 
     address = (
         Address.objects.select_related("workspace").filter(pk=named.address_id, contact_id=named.contact_id).first()
     )
-    ended = address is None or address.consent == Consent.UNSUBSCRIBED
-    shown = {
-        "address": address and address.value,
-        "workspace": address and address.workspace.name,
-        "preferences": preferences_url(token),
-    }
+    if address is None:
+        return _page_of_gone(request, named)
+    shown = {"address": address.value, "workspace": address.workspace.name, "preferences": preferences_url(token)}
+    ended = address.consent == Consent.UNSUBSCRIBED
     return render(request, "pages/unsubscribed.html" if ended else "pages/unsubscribe.html", shown)
+
+
+def _page_of_gone(request: HttpRequest, named: Unsubscribing) -> HttpResponse:
+    """Of an address that has no contact any more, or another one: nothing of theirs is shown."""
+    workspace = Workspace.objects.filter(pk=named.workspace_id).first() if named.value else None
+    if workspace is None or has_unsubscribed(workspace_id=workspace.pk, type=named.type, value=named.value):
+        return render(request, "pages/unsubscribed.html")
+    return render(request, "pages/unsubscribe.html", {"address": named.value, "workspace": workspace.name})
 
 
 @_by_token
@@ -65,7 +73,7 @@ def preferences_page(request: HttpRequest, token: str, named: Unsubscribing) -> 
         return HttpResponseRedirect(preferences_url(token))
     contact = Contact.objects.select_related("workspace").filter(pk=named.contact_id).first()
     if contact is None:
-        return render(request, "pages/unsubscribed.html")
+        return HttpResponseRedirect(unsubscribe_url(token))
     shown = {
         "workspace": contact.workspace.name,
         "choices": choices_of(contact_id=contact.pk),
@@ -76,6 +84,6 @@ def preferences_page(request: HttpRequest, token: str, named: Unsubscribing) -> 
 
 def _choose(named: Unsubscribing, type: str, choice: str) -> None:
     message = Address.objects.filter(pk=named.address_id, contact_id=named.contact_id).values_list("type", flat=True)
-    if choice == Consent.UNSUBSCRIBED and message.first() == type:
+    if choice == Consent.UNSUBSCRIBED and (message.first() or named.type) == type:
         unsubscribe_by_link(named=named, source="preferences")
     choose(contact_id=named.contact_id, type=type, consent=choice)

@@ -132,8 +132,9 @@ def test_one_that_exists_stays_and_the_same_file_is_imported_once(
     make_suppression(workspace, "a@example.test")
     text = "email,reason\na@example.test,bounce\nb@example.test,bounce\n"
     upload = send(text)
-    assert (upload.created, upload.unchanged) == (1, 1)
-    assert Suppression.objects.get(value="a@example.test").reason == "manual"
+    assert (upload.created, upload.updated) == (1, 1)
+    held = Suppression.objects.get(value="a@example.test")
+    assert (held.reason, [one["reason"] for one in held.other_reasons]) == ("manual", ["bounce"])
     answer = api.post(IMPORT, text.encode(), content_type="text/csv").json()
     assert answer["repeated"] and answer["upload_id"] == upload.pk
     assert not api.post(f"{IMPORT}?reason=spam", text.encode(), content_type="text/csv").json()["repeated"]
@@ -211,6 +212,21 @@ def test_the_export_is_what_the_import_takes(
     send(file)
     after = Suppression.objects.order_by("pk").values_list("type", "value", "reason", "source", "created_at")
     assert sorted(after) == sorted(before)
+
+
+def test_reasons_go_out_in_lines_of_their_own_and_come_in_as_one(
+    api: Api, send: Callable[..., Upload], workspace: Workspace
+) -> None:
+    for reason, at in (("unsubscribed", "2020-01-01"), ("bounce", "2021-01-01"), ("complaint", "2022-01-01")):
+        send(f"email,reason,created_at\na@example.test,{reason},{at}\n")
+    rows = [(row["reason"], row["created_at"][:4]) for row in exported(api)]
+    assert rows == [("complaint", "2022"), ("bounce", "2021"), ("unsubscribed", "2020")]
+    file = b"".join(api.get("/api/v1/suppressions?format=csv").streaming_content)
+    before = Suppression.objects.values("reason", "created_at", "other_reasons").get()
+    Suppression.objects.all().delete()
+    again = send(file)
+    assert (again.created, again.unchanged) == (1, 2)
+    assert Suppression.objects.values("reason", "created_at", "other_reasons").get() == before
 
 
 def test_the_export_is_filtered(api: Api, workspace: Workspace, other_workspace: Workspace) -> None:

@@ -29,11 +29,54 @@ def test_addresses_are_suppressed_in_the_form_that_they_are_kept_in(api: Api) ->
     }
 
 
-def test_one_that_exists_stays_as_it_is(api: Api, workspace: Workspace) -> None:
-    Suppression.objects.create(workspace=workspace, type="email", value="a@example.test", reason="bounce")
-    answer = api.post(SUPPRESSIONS, {"suppressions": [{"type": "email", "value": "a@example.test"}]}).json()
-    assert (answer["created"], answer["unchanged"]) == (0, 1)
-    assert Suppression.objects.get().reason == "bounce"
+def said(api: Api, reason: str, at: str | None = None) -> tuple[int, int, int]:
+    row = {"type": "email", "value": "a@example.test", "reason": reason, **({"created_at": at} if at else {})}
+    answer = api.post(SUPPRESSIONS, {"suppressions": [row]}).json()
+    return answer["created"], answer["updated"], answer["unchanged"]
+
+
+def reasons() -> list[str]:
+    held = Suppression.objects.get()
+    return [held.reason, *(one["reason"] for one in held.other_reasons)]
+
+
+def test_the_strongest_reason_stands_and_the_others_are_kept(api: Api) -> None:
+    at = "2024-03-01T10:00:00Z"
+    assert said(api, "unsubscribed", at) == (1, 0, 0)
+    assert said(api, "hard_bounce") == (0, 1, 0) and reasons() == ["bounce", "unsubscribed"]
+    assert said(api, "our own word") == (0, 1, 0) and reasons() == ["bounce", "our own word", "unsubscribed"]
+    assert said(api, "spam") == (0, 1, 0) and reasons() == ["complaint", "bounce", "our own word", "unsubscribed"]
+    for again in ("bounce", "complaint", "unsubscribed", "our own word"):
+        assert said(api, again) == (0, 0, 1)
+    [shown] = api.get(SUPPRESSIONS).json()["results"]
+    assert shown["other_reasons"][2] == {"reason": "unsubscribed", "source": "", "created_at": at}
+
+
+def test_of_unsubscribing_the_last_time_counts(api: Api) -> None:
+    for at, counted in (("2024-03-01", (1, 0, 0)), ("2025-03-01", (0, 1, 0)), ("2023-03-01", (0, 0, 1))):
+        assert said(api, "unsubscribed", f"{at}T00:00:00Z") == counted
+    assert Suppression.objects.get().created_at.year == 2025
+
+
+def test_reasons_within_one_call_are_of_one_suppression(api: Api) -> None:
+    rows = [{"type": "email", "value": "a@example.test", "reason": f"word {n}"} for n in range(20)]
+    rows += [{"type": "email", "value": "A@example.test", "reason": reason} for reason in ("opt-out", "spam")]
+    answer = api.post(SUPPRESSIONS, {"suppressions": rows}).json()
+    assert (answer["created"], answer["updated"], answer["unchanged"]) == (1, 0, 21)
+    assert reasons() == ["complaint", *(f"word {n}" for n in range(8)), "unsubscribed"]
+
+
+def test_removing_leaves_what_the_person_said_until_it_is_removed_too(api: Api) -> None:
+    at = "2024-03-01T10:00:00Z"
+    said(api, "unsubscribed", at)
+    said(api, "bounce")
+    url = api.get(SUPPRESSIONS).json()["results"][0]["url"]
+    assert api.delete(url).status_code == 204
+    [left] = api.get(SUPPRESSIONS).json()["results"]
+    assert (left["reason"], left["created_at"], left["other_reasons"]) == ("unsubscribed", at, [])
+    assert api.delete(url).status_code == 204 and not Suppression.objects.exists()
+    removed = AuditEntry.objects.filter(action="suppression removed").order_by("pk")
+    assert [one.details["reason"] for one in removed] == ["bounce, unsubscribed", "unsubscribed"]
 
 
 def test_suppressions_are_found_and_removed(api: Api, workspace: Workspace) -> None:

@@ -1,14 +1,20 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
 
-from audiences.models import Address, Contact, Suppression
-from audiences.unsubscribe import unsubscribe_token
+from audiences.contacts import delete_contact
+from audiences.models import Address, ConsentChange, Contact, Suppression
+from audiences.rights.erasing import Subject
+from audiences.unsubscribe import Seal, unsubscribe_token
+from audiences.upsert import upsert_contacts
 from common.authorship import SYSTEM
 from executions.delivery.partitions import make_partitions
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from executions.models import Execution
+from executions.rights.erasing import erase_person
 from tests.factories import make_address, make_app, make_campaign, make_contact
 from workspaces.models import Workspace
 
@@ -99,12 +105,101 @@ def test_a_broken_or_foreign_token_is_a_friendly_404(client: Client, db: None, p
         assert answer.status_code == 404 and "This link does not work" in answer.content.decode()
 
 
-def test_a_link_to_somebody_deleted_is_answered(client: Client, address: Address) -> None:
+def test_a_link_of_ids_alone_to_somebody_deleted_is_answered(client: Client, address: Address) -> None:
     url, preferences = link(address), link(address, page="preferences")
     Contact.objects.all().delete()
     assert client.post(url, ONE_CLICK, content_type=FORM).status_code == 200
     assert client.get(url).status_code == 200
-    assert client.get(preferences).status_code == 200
+    assert client.get(preferences, follow=True).status_code == 200
+    assert not Suppression.objects.exists()
+
+
+class TestLinksThatOutliveTheirContact:
+    @pytest.fixture
+    def sent(self, address: Address) -> str:
+        """The link in a message to somebody who is deleted by now."""
+        make_partitions()
+        execution = executed_to(address)
+        seal = Seal(execution_id=execution.pk, workspace_id=address.workspace_id, type="email")
+        token = seal.token(contact_id=address.contact_id, address_id=address.pk, value=address.value)
+        delete_contact(contact_id=address.contact_id, workspace_id=address.workspace_id, actor=SYSTEM)
+        return f"/u/{token}"
+
+    def test_opening_it_changes_nothing_and_asks(self, client: Client, sent: str, workspace: Workspace) -> None:
+        page = client.get(sent.replace("/u/", "/preferences/"), follow=True).content.decode()
+        assert "ana@example.test" in page and workspace.name in page and "Unsubscribe</button>" in page
+        assert not Suppression.objects.exists()
+
+    def test_the_address_is_suppressed_before_it_returns(
+        self, client: Client, sent: str, workspace: Workspace, address: Address
+    ) -> None:
+        for _ in range(2):
+            assert client.post(sent, ONE_CLICK, content_type=FORM).status_code == 200
+        upsert_contacts(workspace_id=workspace.pk, rows=[{"external_id": "again", "email": "Ana@example.test"}])
+        [held] = Suppression.objects.all()
+        assert (held.value, held.reason, held.source) == ("ana@example.test", "unsubscribed", "one_click")
+        assert receipts() == [(address.contact_id, address.pk, "unsubscribed")]
+        assert "You are unsubscribed" in client.get(sent).content.decode()
+
+    def test_whoever_has_the_address_by_now_is_unsubscribed(
+        self, client: Client, sent: str, workspace: Workspace, other_workspace: Workspace
+    ) -> None:
+        again, theirs = (make_contact(one, email="ana@example.test") for one in (workspace, other_workspace))
+        assert "Unsubscribe</button>" in client.get(sent).content.decode()
+        client.post(sent, ONE_CLICK, content_type=FORM)
+        assert (again.addresses.get().consent, theirs.addresses.get().consent) == ("unsubscribed", "subscribed")
+        [change] = ConsentChange.objects.all()
+        assert (change.contact_id, change.after, change.way) == (again.pk, "unsubscribed", "link")
+        assert [one.workspace_id for one in Suppression.objects.all()] == [workspace.pk]
+
+    def test_nothing_of_who_has_it_now_is_shown(self, client: Client, sent: str, workspace: Workspace) -> None:
+        again = make_contact(workspace, email="ana@example.test")
+        make_address(again, "sms", value="+491701234567")
+        url = sent.replace("/u/", "/preferences/")
+        assert "+491701234567" not in client.get(url, follow=True).content.decode()
+        client.post(url, {"type": "email", "choice": "unsubscribed"})
+        assert dict(again.addresses.values_list("type", "consent")) == {"email": "unsubscribed", "sms": "subscribed"}
+
+    def test_who_was_erased_is_not_written_down_again(self, client: Client, sent: str, workspace: Workspace) -> None:
+        subject = Subject(address=("email", "ana@example.test"))
+        erase_person(workspace_id=workspace.pk, subject=subject, actor=SYSTEM)
+        assert "ana@example.test" not in client.get(sent).content.decode()
+        assert client.post(sent, ONE_CLICK, content_type=FORM).status_code == 200
+        assert not Suppression.objects.exists()
+
+    def test_a_newer_proof_subscribes_again_and_an_older_one_does_not(
+        self, client: Client, sent: str, workspace: Workspace
+    ) -> None:
+        client.post(sent, ONE_CLICK, content_type=FORM)
+        at = Suppression.objects.get().created_at
+        for moment, left in ((at - timedelta(days=1), 1), (at + timedelta(seconds=1), 0)):
+            said = {"consent": "subscribed", "consent_source": "form", "consent_at": moment.isoformat()}
+            row = {"addresses": [{"type": "email", "value": "ana@example.test", **said}]}
+            upsert_contacts(workspace_id=workspace.pk, rows=[row])
+            assert Suppression.objects.count() == left
+
+
+def test_a_click_after_another_refusal_is_a_later_one(client: Client, address: Address) -> None:
+    """Else a proof that is between them would lift it."""
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    Address.objects.update(consent="unsubscribed", consent_source="desk", consent_at=long_ago)
+    Suppression.objects.create(
+        workspace=address.workspace, type="email", value=address.value, reason="unsubscribed", created_at=long_ago
+    )
+    client.post(link(address), ONE_CLICK, content_type=FORM)
+    address.refresh_from_db()
+    assert address.consent_at and address.consent_at > long_ago and Suppression.objects.get().created_at > long_ago
+    assert ConsentChange.objects.get().before_source == "desk"
+
+
+def test_clicking_over_a_bounce_keeps_both(client: Client, address: Address) -> None:
+    Suppression.objects.create(workspace=address.workspace, type="email", value=address.value, reason="bounce")
+    client.post(link(address), ONE_CLICK, content_type=FORM)
+    held = Suppression.objects.get()
+    assert (held.reason, [one["reason"] for one in held.other_reasons]) == ("bounce", ["unsubscribed"])
+    client.post(link(address, page="preferences"), {"type": "email", "choice": "subscribed"})
+    held.refresh_from_db()
+    assert (held.reason, held.other_reasons) == ("bounce", [])
 
 
 def test_preferences_change_a_type_and_back(client: Client, address: Address) -> None:
