@@ -4,6 +4,7 @@ Marked means: from this commit on, it may be handed to the provider. The steps a
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from providers.contract import Message
 
 # Rendering shares the loop with the sockets: it pauses after this many messages.
 RENDERED_AT_ONCE = 50
+# A chunk whose messages take longer than that to render is cut short: its batch is locked meanwhile, and others wait.
+RENDER_SECONDS = 1.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Answered in the place of a state by an execution that runs, and whose cut-off is past for everybody.
 CUT_OFF = "cut_off"
@@ -120,7 +123,7 @@ async def _turn_chunk(
         if running and want and not leave and isinstance(recording, Prepared):
             # After a commit whose answer was lost, more is marked than we know of: it was not begun.
             stop = min(max(window.marked_to + want, locked.marked_to), window.claim.size)
-            marked = await _read_next(cursor, recording, window, stop, locked.clock)
+            marked = await _read_next(cursor, recording, window, stop, locked)
         await _settle_caps(cursor, recording, window, made.freed, marked, caps)
         update = update_sql(
             window.claim, made, marked.stop, locked.reasons, release=leave, recovering=recovering, context=cursor
@@ -243,11 +246,11 @@ async def _caps(cursor: AsyncCursor, recording: Recording, there: Sequence[CapRo
     )
 
 
-async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, stop: int, clock: int) -> Marked:
+async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, stop: int, locked: Locked) -> Marked:
     """Consent, suppression and existence as they are now; rendering comes before reserving."""
     marked = Marked(stop, {}, {}, [], set())
-    start = window.marked_to
-    now = _EPOCH + timedelta(microseconds=clock)
+    start, late = window.marked_to, time.monotonic() + RENDER_SECONDS
+    now = _EPOCH + timedelta(microseconds=locked.clock)
     at, attempts, clocks = now.replace(microsecond=0), window.claim.attempt, prepared.clocks
     said = None if clocks is None else clocks.at(now)
     found = await prepared.roster.read(
@@ -266,6 +269,8 @@ async def _read_next(cursor: AsyncCursor, prepared: Prepared, window: Window, st
             marked.messages.append(made)
         else:
             marked.fates[place] = made
+        if time.monotonic() > late and locked.marked_to <= place + 1 < stop:
+            return marked._replace(stop=place + 1)
         if not place % RENDERED_AT_ONCE:
             await asyncio.sleep(0)
     return marked

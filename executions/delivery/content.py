@@ -81,7 +81,7 @@ class Content:
     ) -> dict[str, Any]:
         """The parts as text, a push's `data` as an object. Raises MissingVariable and TemplateError."""
         values = self._levels.fields(attributes, recipient, reserved)
-        return assemble({piece.name: _text(piece, values) for piece in self._pieces})
+        return assemble({piece.name: _text(piece, values, anew=not at) for at, piece in enumerate(self._pieces)})
 
     def render_email(
         self,
@@ -99,8 +99,8 @@ class Content:
         return tuple.__new__(EmailBody, (said, html_body, text_body, html_even and text_even))
 
 
-def _text(piece: _Piece, values: Mapping[str, object]) -> str:
-    text = piece.part.render_text(values)
+def _text(piece: _Piece, values: Mapping[str, object], *, anew: bool = True) -> str:
+    text = piece.part.render_text(values, anew=anew)
     return " ".join(text.split()) if piece.single_line and not text.isprintable() else text
 
 

@@ -11,7 +11,7 @@ from liquid.ast import BlockNode
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import LoopExpression, Path
 from liquid.builtin.expressions.filtered import FilteredExpression
-from liquid.builtin.expressions.logical import _eq, _le, _lt
+from liquid.builtin.expressions.logical import _lt
 from liquid.builtin.expressions.primitive import StringLiteral
 from liquid.builtin.tags.assign_tag import AssignNode
 from liquid.builtin.tags.capture_tag import CaptureNode
@@ -25,15 +25,18 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.expression import Expression
 
 from templates_registry.liquid import runtime
-from templates_registry.liquid.environment import CheckedOutputNode, Template, contains, with_line_ends
+from templates_registry.liquid.bounded import at_most, contains, equal
+from templates_registry.liquid.environment import CheckedOutputNode, Template, with_line_ends
 from templates_registry.liquid.expressions import Expressions, Scope, UnsupportedError
 from templates_registry.liquid.limits import MAX_OUTPUT_BYTES, check_iterations, paced
-from templates_registry.liquid.shape import interrupted, local_names, uses_forloop
+from templates_registry.liquid.shape import count_outputs, interrupted, local_names, uses_forloop
 from templates_registry.liquid.sinks import Appended, Joined, Silent, Sink, Source
 
 Render = Callable[[Mapping[str, object]], bytes]
 UNPACED_TURNS = 100
 """Loop turns of a render before the clock is looked at."""
+FEW_OUTPUTS = 20
+"""So few that nobody's fields make them large together, however large each: the rest is measured as it is made."""
 Known = dict[str, str]
 """Outputs already made on the way to this point, to the variable that holds each."""
 
@@ -58,6 +61,7 @@ class _Compiler:
         self.source = Source()
         self.in_capture = False
         self.loops = 0
+        self.many = count_outputs(template.nodes) > FEW_OUTPUTS
 
     def function(self) -> Render:
         """Write the code and load it."""
@@ -82,13 +86,13 @@ class _Compiler:
             "need": need,
             "show_text": show_text,
             "need_text": need_text,
-            "J": b"".join,
+            "J": runtime.join_bounded if self.many else b"".join,
             "E": runtime.escape_inner,
             "Markup": Markup,
             "ForLoop": ForLoop,
-            "_eq": _eq,
+            "_eq": equal,
             "_lt": _lt,
-            "_le": _le,
+            "_le": at_most,
             "contains": contains,
             "check_iterations": check_iterations,
             "paced": paced,
@@ -173,7 +177,8 @@ class _Compiler:
         # A printable string that starts with "!" or a later character is neither blank nor holds a line end.
         fast = "E(v).encode()" if self.template.env.autoescape else "v.encode()"
         slow = "show(v)" if required is None else f"need(v, {required!r})"
-        return f"{fast} if (v := {value}).__class__ is str and v >= '!' and v.isprintable() else {slow}"
+        small = f" and len(v) <= {runtime.SHOWN_LARGE}" if self.many else ""
+        return f"{fast} if (v := {value}).__class__ is str{small} and v >= '!' and v.isprintable() else {slow}"
 
     def _if(self, node: IfNode | UnlessNode, sink: Sink, scope: Scope, known: Known) -> None:
         condition = self.expressions.truth(node.condition, scope)

@@ -1,25 +1,22 @@
 """python-liquid as this project uses it: no loader, no partials, plain data, bounds, and the missing-variable rule."""
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Mapping
 from functools import cache
 from io import StringIO
 from typing import TextIO
 
 from liquid import BoundTemplate, Environment, Node, RenderContext
-from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
-from liquid.builtin.expressions.logical import ContainsExpression, _contains
-from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
-from liquid.stringify import to_liquid_string
 from liquid.token import Token
 
+from templates_registry.liquid.bounded import bound_expression, written
 from templates_registry.liquid.filters import bound_filters
 from templates_registry.liquid.lexing import refuse_slow_source
 from templates_registry.liquid.limits import (
-    ITEM_WORK,
     LARGE,
     MAX_ITERATIONS,
     MAX_OUTPUT_BYTES,
@@ -27,10 +24,8 @@ from templates_registry.liquid.limits import (
     OutputTooLarge,
     RenderError,
     charge,
-    check_items,
     check_iterations,
     check_length,
-    paced,
 )
 
 REFUSED_TAGS = ("include", "render")
@@ -61,54 +56,6 @@ def with_line_ends(text: str, newline: str) -> str:
     if "\r" in text:
         text = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return str(text).replace("\n", newline) if "\n" in text else text
-
-
-class BoundedRange(RangeLiteral):
-    """`(a..b)` of at most `MAX_ITEMS` numbers."""
-
-    __slots__ = ()
-
-    def evaluate(self, context: RenderContext) -> range:
-        """The range. Raises LimitExceeded before anything walks through it."""
-        return bounded_range(self._make_range(self.start.evaluate(context), self.stop.evaluate(context)))
-
-
-def bounded_range(numbers: range) -> range:
-    """`numbers`, unless there are more than `MAX_ITEMS`."""
-    # len() of a range beyond 2**63 raises OverflowError.
-    check_items(max(numbers.stop - numbers.start, 0))
-    return numbers
-
-
-class BoundedContains(ContainsExpression):
-    """`a contains b`, which counts the walk through a large `a` as work."""
-
-    __slots__ = ()
-
-    def evaluate(self, context: RenderContext) -> bool:
-        """Whether it does."""
-        return contains(self.token, self.left.evaluate(context), self.right.evaluate(context))
-
-
-def contains(token: Token, left: object, right: object) -> bool:
-    """python-liquid's `contains`, with its work counted."""
-    if isinstance(left, str):
-        if len(left) > LARGE:
-            charge(len(left))
-    elif isinstance(left, Sized) and len(left) > LARGE:
-        charge(len(left) * ITEM_WORK)
-    return _contains(token, left, right)
-
-
-class PacedLoop(LoopExpression):
-    """The head of a `for`, which stops when the CPU time of a render is spent."""
-
-    __slots__ = ()
-
-    def evaluate(self, context: RenderContext) -> tuple[Iterator[object], int]:
-        """Its items and their number."""
-        items, length = super().evaluate(context)
-        return paced(items), length
 
 
 class BoundedContext(RenderContext):
@@ -148,7 +95,7 @@ class CheckedOutputNode(OutputNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         """Write the value, escaped where the environment escapes."""
         value = self.expression.evaluate(context)
-        text = to_liquid_string(value, context.autoescape)
+        text = written(value, context.autoescape)
         if self.required is not None and context.strict and is_blank(value, text):  # type: ignore[attr-defined]
             raise MissingVariable(self.required)
         return buffer.write(text)
@@ -257,25 +204,9 @@ def children(node: Node) -> list[Node]:
 
 def _bound(node: Node) -> None:
     for expression in node.expressions():
-        _bound_expression(expression)
+        bound_expression(expression)
     for child in children(node):
         _bound(child)
-
-
-def _bound_expression(expression: Expression) -> None:
-    # The parser makes these by name, so there is no class to register: the same slots, another evaluate.
-    bounded = _BOUNDED.get(type(expression))
-    if bounded is not None:
-        expression.__class__ = bounded
-    for child in expression.children():
-        _bound_expression(child)
-
-
-_BOUNDED: dict[type[Expression], type[Expression]] = {
-    RangeLiteral: BoundedRange,
-    ContainsExpression: BoundedContains,
-    LoopExpression: PacedLoop,
-}
 
 
 def error_line(error: LiquidError) -> int | None:

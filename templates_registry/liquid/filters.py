@@ -2,10 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import count
 from typing import Any
 
-from liquid import Environment
+from liquid import Environment, Markup
 from liquid.undefined import Undefined
 
 from templates_registry.liquid.limits import (
@@ -13,15 +14,20 @@ from templates_registry.liquid.limits import (
     LARGE,
     MAX_DATE_LENGTH,
     MAX_INTEGER_BITS,
+    MAX_NESTED,
     MAX_UNIQ_ITEMS,
     LimitExceeded,
     charge,
     check_items,
     check_length,
+    look_at_clock,
 )
 
 Filter = Callable[..., Any]
 Guard = Callable[..., None]
+CLOCKED_LENGTH = 1_000
+"""Characters of a string from which a filter is worth a look at the clock; others get one now and then."""
+_calls: Callable[[], int] = count().__next__
 
 
 def bound_filters(env: Environment) -> None:
@@ -33,6 +39,8 @@ def bound_filters(env: Environment) -> None:
 def _bounded(func: Filter, guard: Guard) -> Filter:
     @functools.wraps(func)
     def bounded(left: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if not _calls() & 7 or _may_take_long(left):
+            look_at_clock()
         guard(left, *(_in_order(func, left, args, kwargs) if kwargs else args))
         result = func(left, *args, **kwargs)
         if result.__class__ is not int:
@@ -40,6 +48,11 @@ def _bounded(func: Filter, guard: Guard) -> Filter:
         return result
 
     return bounded
+
+
+def _may_take_long(value: Any) -> bool:
+    kind = value.__class__
+    return len(value) > CLOCKED_LENGTH if kind is str or kind is Markup else kind is list or kind is dict
 
 
 def _in_order(func: Filter, left: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -68,8 +81,22 @@ def _length(value: object) -> int:
     # What str() of it may take; a list is measured by its items, not made into a string to find out.
     if isinstance(value, list | tuple | dict | range):
         check_items(len(value))
-        return sum(_length(item) + 4 for item in value) if not isinstance(value, range) else 8 * len(value)
+        return sum(_length(item) + 4 for item in _inside(value)) if not isinstance(value, range) else 8 * len(value)
     return 32
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """What a list or an object holds, names included."""
+    yield from value
+    if isinstance(value, dict):
+        yield from value.values()
+
+
+def _nested(value: object) -> int:
+    """How many values there are in it, at any depth."""
+    if not isinstance(value, list | tuple | dict):
+        return 1
+    return len(value) + sum(map(_nested, _inside(value)))
 
 
 def _any_value(left: object, *args: object) -> None:
@@ -87,6 +114,7 @@ def _sum_of_lengths(left: object, *args: object) -> None:
 def _replaced(left: object, *args: object) -> None:
     if len(args) != 2 or isinstance(left, Undefined):
         return
+    check_length(sum(_length(value) for value in (left, *args) if not isinstance(value, str)))
     text, old, new = (value if isinstance(value, str) else str(value) for value in (left, *args))
     if len(new) > len(old):
         check_length(len(text) + text.count(old) * (len(new) - len(old)))
@@ -111,7 +139,13 @@ def _split(left: object, *args: object) -> None:
 
 
 def _concatenated(left: object, *args: object) -> None:
-    check_items(sum(len(value) for value in (left, *args) if isinstance(value, Sized) and not isinstance(value, str)))
+    both = [value for value in (left, *args) if isinstance(value, Sized) and not isinstance(value, str)]
+    check_items(sum(map(len, both)))
+    nested = sum(map(_nested, both))
+    if nested > MAX_NESTED:
+        raise LimitExceeded(f"A list would hold {nested:,} values, nested ones included; the limit is {MAX_NESTED:,}.")
+    # What is doubled again and again would be taken apart, or written out, by a single filter.
+    check_length(sum(map(_length, both)))
 
 
 def _uniq(left: object, *args: object) -> None:

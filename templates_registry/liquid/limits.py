@@ -22,7 +22,10 @@ ITEM_WORK = 20
 """What an item of a list counts as, in characters of work."""
 DATE_WORK = 20_000
 MAX_CPU_SECONDS = 1.0
-"""CPU time of the loops of one render: not wall time, which a stopped or crowded machine takes without our doing."""
+"""CPU time of one render, from the first step on that may take long: not wall time, which a stopped or crowded machine
+takes without our doing."""
+MAX_NESTED = 50_000
+"""Values in a list that `concat` makes, those in lists and objects inside it among them."""
 MAX_INTEGER_BITS = 4_096
 MAX_UNIQ_ITEMS = 1_000
 MAX_DATE_LENGTH = 200
@@ -119,14 +122,21 @@ def was_uneven() -> bool:
     return _meter.uneven
 
 
-def paced[Item](items: Iterable[Item]) -> Iterator[Item]:
-    """`items`, as long as the thread has CPU time left for this render. Raises LimitExceeded."""
+def look_at_clock() -> None:
+    """To be called before what may take long. Raises LimitExceeded once the CPU time of a render is spent."""
+    now = time.thread_time()
     if not _meter.stop_at:
         _meter.used = True
-        _meter.stop_at = time.thread_time() + MAX_CPU_SECONDS
+        _meter.stop_at = now + MAX_CPU_SECONDS
+    if now > _meter.stop_at:
+        raise LimitExceeded(f"The template took longer than {MAX_CPU_SECONDS:g} s.")
+
+
+def paced[Item](items: Iterable[Item]) -> Iterator[Item]:
+    """`items`, as long as the thread has CPU time left for this render. Raises LimitExceeded."""
     for index, item in enumerate(items):
-        if not index & 15 and time.thread_time() > _meter.stop_at:
-            raise LimitExceeded(f"The loops took longer than {MAX_CPU_SECONDS:g} s.")
+        if not index & 15:
+            look_at_clock()
         yield item
 
 

@@ -41,12 +41,14 @@ class Part:
         self._render = render
         self._even = is_even(template.nodes)
 
-    def render(self, fields: Mapping[str, object]) -> bytes:
+    def render(self, fields: Mapping[str, object], *, anew: bool = True) -> bytes:
         """UTF-8 for one recipient. `fields` hold plain JSON values only.
 
+        Without `anew`, what the part rendered before has cost counts with it: parts of one message share the limits.
         Raises MissingVariable (strict parts), LimitExceeded and its kind OutputTooLarge, and RenderError.
         """
-        reset_work()
+        if anew:
+            reset_work()
         if self._render is None:
             return self._interpret(fields)
         try:
@@ -55,6 +57,8 @@ class Part:
             raise
         except Exception:
             # Whatever it was, python-liquid decides what it is and where.
+            if anew:
+                reset_work()
             return self._interpret(fields)
         if len(result) > MAX_OUTPUT_BYTES:
             raise OutputTooLarge
@@ -64,12 +68,11 @@ class Part:
         """The same, and whether it is certain that no line begins with a dot and no NUL is there."""
         return self.render(fields), self._even and not was_uneven()
 
-    def render_text(self, fields: Mapping[str, object]) -> str:
+    def render_text(self, fields: Mapping[str, object], *, anew: bool = True) -> str:
         """The same as text, for a subject or a title. Raises as `render`."""
-        return self.render(fields).decode()
+        return self.render(fields, anew=anew).decode()
 
     def _interpret(self, fields: Mapping[str, object]) -> bytes:
-        reset_work()
         mark_uneven()
         try:
             return self._template.render_fields(fields, strict=self._strict, newline=self._newline).encode()

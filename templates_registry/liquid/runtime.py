@@ -9,11 +9,11 @@ from itertools import islice
 
 from liquid.context import builtin
 from liquid.limits import to_int
-from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
 from markupsafe import _escape_inner  # type: ignore[attr-defined]
 
-from templates_registry.liquid.environment import bounded_range, is_blank, with_line_ends
+from templates_registry.liquid.bounded import bounded_range, written
+from templates_registry.liquid.environment import is_blank, with_line_ends
 from templates_registry.liquid.limits import (
     LARGE,
     MAX_OUTPUT_BYTES,
@@ -25,6 +25,8 @@ from templates_registry.liquid.limits import (
     mark_uneven,
 )
 
+SHOWN_LARGE = 1_000
+"""Characters from which an output is counted as work, so that thousands of them are small."""
 UNDEFINED = Undefined("")
 UNSET = object()
 """A local name not yet assigned: the lookup goes on to the fields."""
@@ -126,6 +128,13 @@ def join_text(pieces: Sequence[str]) -> str:
     return "".join(pieces)
 
 
+def join_bounded(pieces: Sequence[bytes]) -> bytes:
+    """Pieces of an output as one, measured first: a large value may have been shown thousands of times."""
+    if sum(map(len, pieces)) > MAX_OUTPUT_BYTES:
+        raise OutputTooLarge
+    return b"".join(pieces)
+
+
 def too_large() -> None:
     """Raise OutputTooLarge; `raise` is no expression."""
     raise OutputTooLarge
@@ -139,12 +148,12 @@ def writers(*, autoescape: bool, newline: str) -> tuple[Show, Need]:
     """`show(value)` and `need(value, name)`: a value as output bytes; the second raises MissingVariable on a blank."""
 
     def show(value: object) -> bytes:
-        return _encoded(to_liquid_string(value, autoescape), newline)
+        return _encoded(written(value, autoescape), newline)
 
     def need(value: object, name: str) -> bytes:
         if value.__class__ is int:
             return b"%d" % value
-        text = to_liquid_string(value, autoescape)
+        text = written(value, autoescape)
         if is_blank(value, text):
             raise MissingVariable(name)
         return _encoded(text, newline)
@@ -153,13 +162,19 @@ def writers(*, autoescape: bool, newline: str) -> tuple[Show, Need]:
 
 
 def _encoded(text: str, newline: str) -> bytes:
-    if len(text) > LARGE:
+    if len(text) > SHOWN_LARGE:
         charge(len(text))
         if len(text) > MAX_OUTPUT_BYTES:
             raise OutputTooLarge
     if not text.isprintable():
         mark_uneven()
     return (text if newline == "\n" else with_line_ends(text, newline)).encode()
+
+
+def _counted(text: str) -> str:
+    if len(text) > SHOWN_LARGE:
+        charge(len(text))
+    return text
 
 
 ShowText = Callable[[object], str]
@@ -170,12 +185,12 @@ def text_writers(*, autoescape: bool) -> tuple[ShowText, NeedText]:
     """The same for a capture's body, which stays text."""
 
     def show_text(value: object) -> str:
-        return to_liquid_string(value, autoescape)
+        return _counted(written(value, autoescape))
 
     def need_text(value: object, name: str) -> str:
-        text = to_liquid_string(value, autoescape)
+        text = written(value, autoescape)
         if is_blank(value, text):
             raise MissingVariable(name)
-        return text
+        return _counted(text)
 
     return show_text, need_text

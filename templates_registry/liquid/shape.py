@@ -9,7 +9,7 @@ from liquid.builtin.tags.capture_tag import CaptureNode
 from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForNode
 from liquid.expression import Expression
 
-from templates_registry.liquid.environment import children
+from templates_registry.liquid.environment import CheckedOutputNode, children
 
 
 def local_names(nodes: list[Node]) -> Iterator[str]:
@@ -18,6 +18,11 @@ def local_names(nodes: list[Node]) -> Iterator[str]:
         if isinstance(node, AssignNode | CaptureNode):
             yield str(node.name)
         yield from local_names(children(node))
+
+
+def count_outputs(nodes: list[Node]) -> int:
+    """Places where a value is shown, or what a loop made of it."""
+    return sum(isinstance(node, CheckedOutputNode | ForNode) + count_outputs(children(node)) for node in nodes)
 
 
 def uses_forloop(node: Node) -> bool:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from executions.delivery.content import Content, compile_content, contact_field
-from templates_registry.liquid import MissingVariable, RenderError
+from templates_registry.liquid import LimitExceeded, MissingVariable, RenderError
 
 
 class Version:
@@ -73,6 +73,17 @@ def test_the_contact_and_the_campaign_are_reserved_variables() -> None:
     content = compiled("sms", {"text": "{{ contact.external_id }} {{ contact.city }} {{ campaign.name }}"})
     contact = contact_field(external_id="u1", locale="", timezone="", attributes={"city": "Pune"})
     assert content.render({"campaign": "forged"}, {}, {"contact": contact}) == {"text": "u1 Pune Spring"}
+
+
+@pytest.mark.parametrize("prefix", ["", "{% increment fallback %}"])
+def test_the_parts_of_a_message_share_the_limits(prefix: str) -> None:
+    dear = prefix + "{% for i in (1..9) %}{% assign a = big | upcase %}{% endfor %}x"
+    data = ", ".join(f'"k{index}": "{dear}"' for index in range(5))
+    content = compiled("push", {"title": "t", "body": "b", "data": f"{{{data}}}"})
+    for _ in range(2):
+        assert content.render({"big": "x" * 10_000})["title"] == "t"
+    with pytest.raises(LimitExceeded, match="handled more than"):
+        content.render({"big": "x" * 300_000})
 
 
 def test_content_that_is_no_liquid_is_a_render_error() -> None:

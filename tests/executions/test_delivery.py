@@ -1,16 +1,20 @@
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from django.db import connection
 from pytest_django import Settings
 
 from audiences.models import Address, Suppression
 from audiences.unsubscribe import preferences_url, read_token
-from executions.delivery import planning
+from executions.delivery import chunk, planning
 from executions.delivery.draining import drain
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
 from executions.delivery.runtime import runtime
 from executions.models import Batch, Delivery, Execution, RecipientData
 from executions.states import BatchState, State
+from providers.contract import Message
 from providers.models import Provider, SandboxMessage
 from providers.sandbox import SandboxAdapter
 from tests.executions.rows import ledger, make_execution
@@ -65,6 +69,22 @@ def test_many_chunks_and_batches_leave_nobody_out(workspace: Workspace, monkeypa
     assert counts(execution) == {"sent": 30}
     assert sorted(contact for contact, *_ in ledger(execution)) == [person.pk for person in people]
     assert len({message.delivery_id for message in outbox(execution)}) == len(outbox(execution)) == 30
+
+
+def test_a_chunk_that_is_slow_to_render_is_cut_short(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk, "RENDER_SECONDS", -1.0)
+    sizes: list[int] = []
+    send = SandboxAdapter.send
+
+    async def counting(self: SandboxAdapter, messages: Sequence[Message], **how: Any) -> None:
+        sizes.append(len(messages))
+        await send(self, messages, **how)
+
+    monkeypatch.setattr(SandboxAdapter, "send", counting)
+    people = make_contacts(workspace, 3)
+    execution = deliver(make_execution(workspace))
+    assert sizes == [1, 1, 1]
+    assert sorted(contact for contact, *_ in ledger(execution)) == [person.pk for person in people]
 
 
 def test_push_goes_to_every_token_with_its_app(workspace: Workspace) -> None:
