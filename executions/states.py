@@ -45,7 +45,7 @@ class SkipReason(models.TextChoices):
     CUT_OFF = "cut_off", "Too late to send"
     QUIET_HOURS = "quiet_hours", "In quiet hours"
     FREQUENCY_CAP = "frequency_cap", "Over a frequency cap"
-    CANCELLED = "cancelled", "The execution was cancelled"
+    CANCELLED = "cancelled", "The execution was cancelled, or an event cancelled the message"
 
 
 class FailReason(models.TextChoices):

@@ -51,7 +51,7 @@ _FIT_TYPES: Mapping[str, tuple[str, ...]] = {
     "text": ("string",),
     "number": ("number",),
     "boolean": ("boolean",),
-    "list": ("string", "number", "boolean"),
+    "list": ("string", "number"),
 }
 
 

@@ -21,7 +21,7 @@ from common.errors import DomainError, FieldError, Invalid
 from executions.admin_pages.audience_words import audience_words
 from executions.launching.preview import preview_launch
 from executions.models import FrequencyCap, TriggerActivation
-from executions.reading.activations import counts_on_wire, last_activation, waiting_for
+from executions.reading.activations import NEEDS_APPROVAL, counts_on_wire, last_activation, rests, waiting_for
 from executions.triggering.fitting import fitting_of_late, latest_of_the_business
 from executions.triggering.request import ActivationRequest
 from executions.triggering.services import activate_trigger, deactivate_trigger
@@ -38,7 +38,7 @@ COUNT_WORDS = {
     "too_often": "too often within an hour: a loop?",
     "dropped": "dropped when it was deactivated",
     "deleted": "of contacts deleted meanwhile",
-    "refused": "without what the audience asks for",
+    "refused": "refused: see the events page",
 }
 
 
@@ -148,6 +148,8 @@ def _screen(request: HttpRequest, campaign: Campaign, form: ActivationForm, *, s
         "caps": _caps(campaign),
         "can_launch": may(request, campaign.workspace_id, Role.LAUNCHER),
         "requires_approval": campaign.workspace.requires_approval,
+        "rests": rests(campaign, activation),
+        "needs_approval": NEEDS_APPROVAL,
         "personalization": json.dumps(campaign.personalization, ensure_ascii=False),
         "preview": preview_launch(campaign=campaign, contact=None, personalization=dict(form.personalization)),
     }

@@ -22,7 +22,7 @@ _STATES = {
     "too_often": ("Too often within an hour: a loop?", "failed"),
     "dropped": ("Dropped: deactivated, or the execution cancelled", "cancelled"),
     "deleted": ("The contact was deleted", "cancelled"),
-    "refused": ("Not launched: it lacks what the audience asks for", "failed"),
+    "refused": ("Refused", "failed"),
 }
 
 
@@ -53,6 +53,8 @@ def _shown(entry: Mapping[str, Any], external_id: str | None) -> dict[str, Any]:
         "campaign_url": reverse("admin:campaigns_campaign_activate", args=[entry["campaign_id"]]),
         "words": words,
         "tone": tone,
+        "why": " ".join(filter(None, (entry["message"], entry["hint"]))),
+        "shows_why": entry["state"] in ("refused", "too_often"),
         "url": _url(entry, external_id),
     }
 

@@ -9,6 +9,7 @@ DEACTIVATE: dict[str, Any] = {"drop_waiting": True}
 ACTIVATION: dict[str, Any] = {
     "campaign_id": 10003,
     "active": True,
+    "state_reason": None,
     "activation_id": 31,
     "activated_at": "2026-11-23T10:00:00Z",
     "activated_by": {"kind": "api_key", "name": "demo"},

@@ -8,7 +8,7 @@ from campaigns.serializers import CreatedBy
 from campaigns.trigger_shape import TriggerField
 from common.fields import FlagField, ObjectField, TimeField, WholeField
 from common.serializers import Reading, StrictSerializer
-from executions.reading.activations import WORDS
+from executions.reading.activations import NEEDS_APPROVAL, WORDS
 from executions.triggering.request import ActivationRequest
 
 
@@ -37,9 +37,16 @@ def activation_request(reading: Reading) -> ActivationRequest:
     )
 
 
+class RestsRead(serializers.Serializer[Any]):
+    code = serializers.ChoiceField([NEEDS_APPROVAL["code"]])
+    message = serializers.CharField()
+    hint = serializers.CharField()
+
+
 class ActivationRead(serializers.Serializer[Any]):
     campaign_id = serializers.IntegerField()
     active = serializers.BooleanField()
+    state_reason = RestsRead(allow_null=True, help_text="Why nothing is sent upon its events though it is active.")
     activation_id = serializers.IntegerField(allow_null=True, help_text="null: it was never active.")
     activated_at = TimeField(allow_null=True)
     activated_by = CreatedBy(allow_null=True)

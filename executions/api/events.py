@@ -29,6 +29,8 @@ _TRIGGERED: dict[str, Any] = {
     "execution_id": 50004,
     "outcome": "sent",
     "reason": None,
+    "message": None,
+    "hint": None,
     "url": "/api/v1/executions/50004",
 }
 
@@ -43,7 +45,9 @@ class EventTriggered(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(
         [outcome.label for outcome in Outcome], allow_null=True, help_text="null: on its way, or a business event."
     )
-    reason = serializers.CharField(allow_null=True)
+    reason = serializers.CharField(allow_null=True, help_text="Of the delivery, or why it was refused.")
+    message = serializers.CharField(allow_null=True, help_text="The same in words.")
+    hint = serializers.CharField(allow_null=True, help_text="How to mend it.")
     url = serializers.CharField()
 
 

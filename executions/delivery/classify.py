@@ -22,7 +22,8 @@ _FALSE = SQL("false")
 class Scope:
     """What decides who is a recipient. `app_ids` restrict push and webpush; other types have no apps.
 
-    A retry's recipients are those of the ledger, whatever other addresses their contacts have.
+    A retry's recipients are those of the ledger, whatever other addresses their contacts have. `own_messages`: each has
+    one of their own, so whoever shares an address is sent to as well.
     """
 
     workspace_id: int
@@ -31,6 +32,7 @@ class Scope:
     app_ids: tuple[str, ...]
     audience: Mapping[str, Any]
     retried: Retried | None = None
+    own_messages: bool = False
 
     def condition(self, alias: str, *, bounds: tuple[int, int] | None = None) -> Composable:
         if self.retried is not None:

@@ -99,11 +99,11 @@ def _fresh(frozen: Frozen | None) -> Composable:
 
 
 def _contested(scope: Scope, page: Page, frozen: Frozen | None) -> Composable:
-    """Ends with `duplicates`: address_id. Tokens are unique by app already.
+    """Ends with `duplicates`: address_id. Tokens are unique by app already; messages of one's own are not alike.
 
     PostgreSQL expects a row or two wherever these are joined: so they are hashed, as subqueries that it can't join.
     """
-    if scope.type in APP_TYPES:
+    if scope.type in APP_TYPES or scope.own_messages:
         return SQL("duplicates AS (SELECT 0::bigint AS address_id WHERE false)")
     return SQL("{suspects}, {earlier}, {duplicates}{taken}").format(
         suspects=_suspects(scope, frozen),

@@ -145,6 +145,7 @@ def scope_of(execution: Execution) -> Scope:
         app_ids=tuple(execution.app_ids),
         audience=execution.audience,
         retried=retried_before(execution),
+        own_messages=execution.activation_id is not None and execution.event is None,
     )
 
 

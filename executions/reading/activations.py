@@ -18,6 +18,26 @@ WORDS = {
     Became.REFUSED: "refused",
 }
 
+# Of those upon which nobody was sent anything: why, and how to mend it; the refused have their own.
+TOLD = {
+    Became.STOPPED: ("The contact did what cancels it before it was due.", None),
+    Became.AGAIN: ("The contact has had its message, or is about to: once, or once in the window.", None),
+    Became.TOO_OFTEN: (
+        "There were more within an hour than are sent upon: a loop, most likely.",
+        "See whether what is sent brings about the event. More events of the business within an hour take a higher "
+        "VOLLEY_BUSINESS_EVENTS_PER_HOUR.",
+    ),
+    Became.DROPPED: ("The campaign was deactivated, or the hour's execution cancelled, while it waited.", None),
+    Became.DELETED: ("The contact was deleted while it waited.", None),
+    Became.REFUSED: ("It lacks what the audience asks for.", "The audit trail says more."),
+}
+NEEDS_APPROVAL = {
+    "code": "approval_required",
+    "message": "This workspace wants each launch approved, and a trigger launches without anybody there.",
+    "hint": "Take Requires approval from the workspace in the admin, or execute the campaign by hand: it then waits "
+    "for approval.",
+}
+
 
 def last_activation(campaign_id: int) -> TriggerActivation | None:
     found = TriggerActivation.objects.filter(campaign_id=campaign_id).select_related("template_version")
@@ -29,10 +49,17 @@ def activation_wire(campaign: Campaign, activation: TriggerActivation | None) ->
     return {
         "campaign_id": campaign.pk,
         "active": bool(activation and activation.ended_at is None),
+        "state_reason": rests(campaign, activation),
         **(_of(activation) if activation else _NEVER),
         "url": f"/api/v1/campaigns/{campaign.pk}/activation",
         "admin_url": f"/admin/campaigns/campaign/{campaign.pk}/activate/",
     }
+
+
+def rests(campaign: Campaign, activation: TriggerActivation | None) -> dict[str, str] | None:
+    """Why nothing is sent upon its events though it is active: code, message and hint; None where it is sent."""
+    live = activation is not None and activation.emptied_at is None
+    return NEEDS_APPROVAL if live and campaign.workspace.requires_approval else None
 
 
 _NEVER: dict[str, Any] = {

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import connection
 from django.db.models import Q
 
 from audiences.events.models import Event
 from executions.models import Became, TriggerActivation
-from executions.reading.activations import WORDS
+from executions.reading.activations import TOLD, WORDS
 from executions.states import Outcome
 
 # Promoting that was held up for longer is not looked for.
@@ -82,6 +83,8 @@ def _entry(pair: _Pair, state: str, **more: Any) -> Entry:
         "execution_id": None,
         "outcome": None,
         "reason": None,
+        "message": None,
+        "hint": None,
         "url": f"/api/v1/campaigns/{pair.activation.campaign_id}/activation",
         **more,
     }
@@ -97,18 +100,26 @@ def _waiting(pairs: _Pairs) -> _Found:
 
 def _passed_over(pairs: _Pairs) -> _Found:
     return {
-        (event, activation): _entry(pairs[event, activation], WORDS[Became(word)])
-        for event, activation, word in _rows(_PASSED_OVER, pairs)
+        (event, activation): _entry(pairs[event, activation], WORDS[Became(word)], **_told(Became(word), why))
+        for event, activation, word, why in _rows(_PASSED_OVER, pairs)
     }
+
+
+def _told(became: Became, why: str | None) -> dict[str, str | None]:
+    if why is not None:
+        told = orjson.loads(why)
+        return {"reason": told["code"], "message": told["message"], "hint": told["hint"]}
+    message, hint = TOLD[became]
+    return {"message": message, "hint": hint}
 
 
 def _launched(pairs: _Pairs) -> _Found:
     """Of a contact's, the outcome too: sent, where any of the contact's addresses was sent to."""
     launched = WORDS[Became.PROMOTED]
     found: _Found = {}
-    for event, activation, execution_id, outcome, reason in _rows(_LAUNCHED, pairs):
+    for event, activation, execution_id, outcome, reason, detail in _rows(_LAUNCHED, pairs):
         told = None if outcome is None else Outcome(outcome).label
-        more = {"outcome": told, "reason": reason, "url": f"/api/v1/executions/{execution_id}"}
+        more = {"outcome": told, "reason": reason, "message": detail, "url": f"/api/v1/executions/{execution_id}"}
         found[event, activation] = _entry(pairs[event, activation], launched, execution_id=execution_id, **more)
     return found
 
@@ -137,25 +148,24 @@ _HITS = """
     JOIN audiences_triggerhit h ON h.activation_id = g.activation_id AND h.due_at = g.due_at AND h.event_id = g.event_id
 """
 _PASSED_OVER = """
-    SELECT g.event_id, g.activation_id, p.became FROM given g
+    SELECT g.event_id, g.activation_id, p.became, p.why::text FROM given g
     JOIN executions_passedover p ON p.event_id = g.event_id AND p.activation_id = g.activation_id
 """
 # An hour's execution is open until `accepts_until`, so what was due before has it after.
 _LAUNCHED = """
-    SELECT g.event_id, g.activation_id, x.id, d.outcome, d.reason FROM given g
+    SELECT g.event_id, g.activation_id, x.id, d.outcome, d.reason, d.detail FROM given g
     JOIN executions_execution x ON x.activation_id = g.activation_id
         AND x.accepts_until > g.due_at AND x.accepts_until <= g.due_at + %(lag)s
     JOIN executions_recipientdata r ON r.execution_id = x.id AND r.contact_id = g.contact_id
         AND (r.event->>'id')::bigint = g.event_id
     LEFT JOIN LATERAL (
-        SELECT outcome, reason FROM executions_delivery d
+        SELECT outcome, reason, detail FROM executions_delivery d
         WHERE d.launched_on = x.launched_on AND d.execution_id = x.id AND d.contact_id = g.contact_id
         ORDER BY outcome, address_id LIMIT 1
     ) d ON TRUE
     WHERE g.contact_id IS NOT NULL
     UNION ALL
-    SELECT g.event_id, g.activation_id, x.id, NULL, NULL FROM given g
-    JOIN executions_execution x ON x.activation_id = g.activation_id AND x.accepts_until IS NULL
-        AND (x.event->>'id')::bigint = g.event_id
+    SELECT g.event_id, g.activation_id, x.id, NULL, NULL, NULL FROM given g
+    JOIN executions_execution x ON x.activation_id = g.activation_id AND x.event_id = g.event_id
     WHERE g.contact_id IS NULL
 """

@@ -10,17 +10,19 @@ from itertools import chain
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Max
 from psycopg.sql import SQL, Literal
 
 from common import alarms
 from executions.delivery.leases import LET_GO_IF_SILENT
-from executions.models import Became, TriggerActivation
+from executions.models import Became, Execution, TriggerActivation
 from executions.states import State
+from executions.triggering.approval import APPROVAL_REQUIRED
 from executions.triggering.business import launch_upon
 from executions.triggering.claiming import Claimed, claim, next_due, stopped
-from executions.triggering.passing_over import Fates, write_passed_over
+from executions.triggering.passing_over import Fates, Why, write_passed_over
 from executions.triggering.standing import OPEN, add, in_line, standing_execution
-from executions.triggering.uses import BUSINESS, Decided, Use, decide, read_uses, write_uses
+from executions.triggering.uses import BUSINESS, Decided, Use, decide, read_unspent, read_uses, write_uses
 
 AT_ONCE = 5_000
 # When another is promoting now, who knows whether it has seen what we were called for.
@@ -43,7 +45,7 @@ NOTHING = Promoted([], [], more=False)
 
 
 class HourOver(Exception):
-    """The hour ended, and its execution with it, after we had looked at the clock."""
+    """The hour's execution has ended: the hour was over after we had looked at the clock, or the clock was set back."""
 
 
 def promote(activation_id: int) -> Promoted:
@@ -55,10 +57,7 @@ def promote(activation_id: int) -> Promoted:
     if line.enough:
         alarms.set_alarm(alarms.TRIGGERS, activation_id, ENOUGH_SECONDS if line.moves else STUCK_SECONDS)
         return NOTHING
-    try:
-        done = _promote(activation)
-    except HourOver:
-        done = None
+    done = _promote_in_time(activation)
     if done is None:
         alarms.set_alarm(alarms.TRIGGERS, activation_id, BUSY_SECONDS)
         return NOTHING
@@ -68,11 +67,24 @@ def promote(activation_id: int) -> Promoted:
     return done
 
 
+def _promote_in_time(activation: TriggerActivation) -> Promoted | None:
+    """Into the hour after the last that ended, where the clock says that one is not over: it was, and the clock was
+    set back. None where another is at it."""
+    try:
+        return _promote(activation)
+    except HourOver:
+        ended = Execution.objects.filter(activation=activation, state=State.FINISHED).aggregate(Max("accepts_until"))
+    try:
+        return _promote(activation, since=ended["accepts_until__max"])
+    except HourOver:
+        return None
+
+
 @transaction.atomic
-def _promote(activation: TriggerActivation) -> Promoted | None:
-    """None where another is at it."""
-    now = _begin(activation.campaign_id)
-    if now is None:
+def _promote(activation: TriggerActivation, *, since: datetime | None = None) -> Promoted | None:
+    """`since`: no hour before it takes recipients any more. None where another is at it."""
+    begun = _begin(activation)
+    if begun is None:
         return None
     hits = claim(activation, most=AT_ONCE)
     if not hits:
@@ -81,34 +93,52 @@ def _promote(activation: TriggerActivation) -> Promoted | None:
     done = NOTHING
     if activation.drops_waiting:
         fates.pass_over(hits, Became.DROPPED)
+    elif begun.needs_approval:
+        fates.pass_over(hits, Became.REFUSED, APPROVAL_REQUIRED)
     else:
-        done = _sort_out(activation, hits, now, fates)
+        done = _sort_out(activation, hits, begun.now, since, fates)
     write_passed_over(activation.pk, fates)
     _count(activation.pk, fates.counts)
     return done._replace(more=len(hits) == AT_ONCE)
 
 
-def _begin(campaign_id: int) -> datetime | None:
-    """PostgreSQL's time, once the campaign's promoting is ours."""
+class _Begun(NamedTuple):
+    """PostgreSQL's time, and whether the workspace wants launches approved, once the campaign's promoting is ours."""
+
+    now: datetime
+    needs_approval: bool
+
+
+def _begin(activation: TriggerActivation) -> _Begun | None:
     with connection.cursor() as cursor:
         # Statistics may know nothing yet of a backlog, which would be sorted whole for each claim.
         cursor.execute(f"{LET_GO_IF_SILENT}; SET LOCAL jit = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(
-            SQL("SELECT clock_timestamp() WHERE pg_try_advisory_xact_lock(hashtextextended({}, 0))").format(
-                Literal(f"volley.promote:{campaign_id}")
+            SQL("SELECT pg_try_advisory_xact_lock(hashtextextended({}, 0))").format(
+                Literal(f"volley.promote:{activation.campaign_id}")
             )
         )
-        row = cursor.fetchone()
-    return None if row is None else row[0]
+        if not cursor.fetchone()[0]:
+            return None
+        cursor.execute(_BEGUN, [activation.workspace_id])
+        return _Begun(*cursor.fetchone())
 
 
-def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime, fates: Fates) -> Promoted:
+_BEGUN = "SELECT clock_timestamp(), requires_approval FROM workspaces_workspace WHERE id = %s"
+
+
+def _sort_out(
+    activation: TriggerActivation, hits: list[Claimed], now: datetime, since: datetime | None, fates: Fates
+) -> Promoted:
     over = stopped(activation, hits)
     fates.pass_over([hit for hit in hits if hit.event_id in over], Became.STOPPED)
     left = [hit for hit in hits if hit.event_id not in over]
     uses = read_uses(activation.campaign_id, {hit.contact_id or BUSINESS for hit in left})
-    hour = _hour(uses.values(), now)
-    decided = decide(left, uses, activation.definition, hour=hour, now=now)
+    hour = max(_hour(uses.values(), now), since or now.replace(minute=0, second=0, microsecond=0))
+    unspent = read_unspent(uses, activation.definition, now=now)
+    decided = decide(
+        left, uses, activation.definition, hour=hour, now=now, activation_id=activation.pk, unspent=unspent
+    )
     write_uses(activation.campaign_id, decided.uses)
     for became, those in decided.became.items():
         fates.pass_over(those, became)
@@ -120,12 +150,12 @@ def _sort_out(activation: TriggerActivation, hits: list[Claimed], now: datetime,
 def _launch(activation: TriggerActivation, decided: Decided, fates: Fates) -> list[int]:
     launched = []
     for hit in chain.from_iterable(decided.occurrences.values()):
-        execution = launch_upon(activation, hit)
-        if execution is None:
-            fates.pass_over([hit], Became.REFUSED)
+        made = launch_upon(activation, hit)
+        if isinstance(made, Why):
+            fates.pass_over([hit], Became.REFUSED, made)
         else:
             fates.count(Became.PROMOTED, 1)
-            launched.append(execution.pk)
+            launched.append(made.pk)
     return launched
 
 

@@ -6,7 +6,7 @@ Activating freezes what a launch freezes. What the campaign or its trigger says 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from audiences.audience_definition import read_audience
@@ -20,10 +20,12 @@ from executions.launching.checks import Ready, content_errors, gather, rate_erro
 from executions.launching.frozen import frozen_columns
 from executions.launching.segment_rules import with_rules
 from executions.models import TriggerActivation
+from executions.triggering.approval import APPROVAL_REQUIRED
 from executions.triggering.request import ActivationRequest
 from workspaces.audit import record
 
 NOTHING_ACTIVATED = "Nothing was activated."
+MOST_OF_AN_EVENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def activate_trigger(*, campaign: Campaign, request: ActivationRequest, actor: A
     ready = gather(campaign.pk)
     _refuse_what_cannot_be_triggered(ready.campaign)
     audience, errors = _frozen_audience(campaign.workspace_id, trigger)
-    errors = [*activation_errors(ready, request), *errors]
+    errors = [*activation_errors(ready, request), *errors, *_too_many(trigger)]
     if errors:
         raise Invalid(errors, detail=NOTHING_ACTIVATED)
     activation = _create(ready, {**definition_of(trigger), "audience": audience}, request, actor)
@@ -97,6 +99,21 @@ def _frozen_audience(workspace_id: int, trigger: EventTrigger) -> tuple[dict[str
     return audience.stored, [replace(error, field=f"trigger.{error.field}") for error in errors]
 
 
+def _too_many(trigger: EventTrigger) -> list[FieldError]:
+    """Each event of the name is held against every trigger of it. Two that are activated at once wait in line."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"volley.activate:{trigger.workspace_id}:{trigger.event_name}"],
+        )
+    found = EventTrigger.objects.filter(workspace_id=trigger.workspace_id, event_name=trigger.event_name)
+    if found.filter(activation_id__isnull=False).count() < MOST_OF_AN_EVENT:
+        return []
+    message = f"{MOST_OF_AN_EVENT} campaigns are active upon {trigger.event_name} already."
+    hint = "Deactivate one of them, or let the template tell cases apart."
+    return [FieldError("trigger.event", "too_many", message, trigger.event_name, MOST_OF_AN_EVENT, hint)]
+
+
 def _lock(campaign: Campaign) -> EventTrigger:
     """Until the transaction ends; events are held against it meanwhile. The campaign comes first, as where it is
     changed: an activation refers to it, and would wait for it in the end."""
@@ -114,8 +131,7 @@ def _refuse_what_cannot_be_triggered(campaign: Campaign) -> None:
         message = f"Campaign {campaign.pk} may be executed once, and a trigger executes it each hour."
         raise Conflict(message, code="once")
     if campaign.workspace.requires_approval:
-        message = "This workspace wants each launch approved, and a trigger launches without anybody there."
-        raise Conflict(message, code="approval_required")
+        raise Conflict(f"{APPROVAL_REQUIRED.message} {APPROVAL_REQUIRED.hint}", code=APPROVAL_REQUIRED.code)
 
 
 def _create(ready: Ready, definition: dict[str, Any], request: ActivationRequest, actor: Actor) -> TriggerActivation:

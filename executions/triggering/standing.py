@@ -5,7 +5,7 @@ recipients' events and the size, together. So size = recipients = ledger + pendi
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -27,6 +27,8 @@ AUDIENCE = "trigger"
 ENOUGH = 2 * BATCH_SIZE
 # An activation of a year ago has ten thousand executions.
 LOOKED_BACK_HOURS = 25
+# A cap that defers, and events that come faster than it lets them go, would keep an hour's execution open for ever.
+SENT_FOR = timedelta(days=7)
 OPEN = frozenset({State.RUNNING, State.PAUSED})
 
 
@@ -46,6 +48,7 @@ def _make(activation: TriggerActivation, until: datetime, occurrence: int) -> Ex
         started_at=Now(),
         accepts_until=until,
         occurrence=occurrence,
+        cut_off_at=until + SENT_FOR,
     )
     execution.save(force_insert=True)
     execution.refresh_from_db(fields=["launched_on"])

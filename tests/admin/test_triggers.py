@@ -158,7 +158,7 @@ def test_the_page_says_what_will_be_sent_upon_what(staff: Staff, workspace: Work
     for words in (
         "cart_updated",
         "2 hours later",
-        "order_placed comes before",
+        "order_placed comes before it is sent",
         "2 email in",
         "Each contact every time",
     ):

@@ -231,3 +231,17 @@ def test_failed_messages_are_tried_again_with_their_event(workspace: Workspace) 
     Address.objects.update(state="active")
     retry = retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM).execution
     assert bodies(deliver(retry)) == ["You left A1"]
+
+
+def test_a_retry_keeps_everybodys_own_message_though_they_share_an_address(workspace: Workspace) -> None:
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@example.test": "failed"}})
+    activation = activated(workspace)
+    for sku in ("A1", "B2"):
+        happened(make_contact(workspace, email="shared@example.test"), properties={"sku": sku})
+    [execution] = work(activation)
+    assert counts(execution) == {"failed": 2}
+    end_the_hour(execution)
+    Provider.objects.filter(workspace=workspace).update(config={})
+    Address.objects.update(state="active")
+    retry = retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM).execution
+    assert sorted(bodies(deliver(retry))) == ["You left A1", "You left B2"]

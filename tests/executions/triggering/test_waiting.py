@@ -8,16 +8,22 @@ import pytest
 from django.db import connection, transaction
 
 from audiences.events.models import EventTrigger, TriggerHit
-from audiences.models import Contact
+from audiences.models import Address, Contact
 from common.authorship import SYSTEM
-from executions.models import TriggerActivation, TriggerUse
+from executions.delivery.finishing import finish_if_complete
+from executions.launching.control import cancel
+from executions.launching.retrying import retry_failed
+from executions.models import Execution, QuietHours, TriggerActivation, TriggerUse
 from executions.triggering import waiting
 from executions.triggering.promoting import NOTHING, promote
 from executions.triggering.services import deactivate_trigger
 from executions.triggering.uses import MOST_AN_HOUR
+from providers.models import Provider
+from tests.executions.rows import ledger
 from tests.executions.triggering.events import EVENT, activate, activated, happened, make_triggered, work
-from tests.executions.work import counts
-from tests.factories import make_contact, make_contacts
+from tests.executions.triggering.test_promoting import end_the_hour, quiet_now
+from tests.executions.work import counts, deliver, drain_all
+from tests.factories import make_cap, make_contact, make_contacts
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,6 +38,12 @@ def make_due(activation: TriggerActivation) -> None:
 
 def sent(activation: TriggerActivation) -> int:
     return sum(counts(execution).get("sent", 0) for execution in work(activation))
+
+
+def until(execution: Execution) -> datetime:
+    execution.refresh_from_db()
+    assert execution.accepts_until is not None
+    return execution.accepts_until
 
 
 def ago(**delta: float) -> str:
@@ -208,3 +220,85 @@ def rows_read(work: Callable[[], Any]) -> int:
 _ROWS_READ = """
     SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'audiences_triggerhit'
 """
+
+
+@pytest.mark.parametrize("definition", [{"per_contact": "once"}, {"per_contact": "window", "window_seconds": HOUR}])
+def test_whose_execution_was_cancelled_before_they_were_sent_anything_has_not_had_it(
+    workspace: Workspace, definition: dict[str, Any]
+) -> None:
+    quiet_now(workspace)
+    activation = activated(workspace, **definition)
+    contact = make_contact(workspace)
+    happened(contact, properties=SKU)
+    [held] = work(activation)
+    happened(contact, properties=SKU)
+    assert (len(work(activation)), activation.counts) == (1, {"promoted": 1, "again": 1})
+    cancel(execution_id=held.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    drain_all(held)
+    finish_if_complete(held.pk)
+    QuietHours.objects.all().delete()
+    happened(contact, properties=SKU)
+    _, second = work(activation)
+    assert counts(second) == {"sent": 1}
+    happened(contact, properties=SKU)
+    work(activation)
+    assert activation.counts == {"promoted": 2, "again": 2}
+
+
+def test_who_was_dropped_with_the_hour_or_skipped_has_not_had_it(workspace: Workspace) -> None:
+    activation = activated(workspace, per_contact="once")
+    skipped, dropped = make_contacts(workspace, 2)
+    happened(skipped)
+    [execution] = work(activation)
+    assert counts(execution) == {"skipped": 1}
+    cancel(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM)
+    finish_if_complete(execution.pk)
+    happened(dropped, properties=SKU)
+    happened(skipped, properties=SKU)
+    _, second = work(activation)
+    assert counts(second) == {"sent": 1}
+    assert activation.counts == {"promoted": 2, "dropped": 1}
+    happened(dropped, properties=SKU)
+    *_, second = work(activation)
+    assert counts(second) == {"sent": 2}
+
+
+def test_what_a_retry_sent_counts(workspace: Workspace) -> None:
+    Provider.objects.filter(workspace=workspace).update(config={"rules": {"@example.test": "failed"}})
+    activation = activated(workspace, per_contact="once")
+    contact = make_contact(workspace)
+    happened(contact, properties=SKU)
+    [execution] = work(activation)
+    end_the_hour(execution)
+    TriggerUse.objects.update(hour=until(execution) - timedelta(hours=1))
+    Provider.objects.filter(workspace=workspace).update(config={})
+    Address.objects.update(state="active")
+    deliver(retry_failed(execution_id=execution.pk, workspace_id=workspace.pk, actor=SYSTEM).execution)
+    happened(contact, properties=SKU)
+    work(activation)
+    assert activation.counts == {"promoted": 1, "again": 1}
+
+
+def test_a_clock_that_is_set_back_over_the_hour_holds_nobody_up(workspace: Workspace) -> None:
+    activation = activated(workspace)
+    one, two = make_contacts(workspace, 2)
+    happened(one, properties=SKU)
+    [ended] = work(activation)
+    Execution.objects.filter(pk=ended.pk).update(state="finished")
+    happened(two, properties=SKU)
+    _, after = work(activation)
+    assert (counts(after), until(after) - until(ended)) == ({"sent": 1}, timedelta(hours=1))
+
+
+def test_what_still_waits_a_week_after_its_hour_is_given_up(workspace: Workspace) -> None:
+    make_cap(workspace, max=1, window_seconds=30 * 86_400)
+    activation = activated(workspace, campaign={"on_cap": "defer"})
+    contact = make_contact(workspace)
+    happened(contact, properties=SKU)
+    happened(contact, properties=SKU)
+    _, deferred = work(activation)
+    assert (counts(deferred), deferred.cut_off_at) == ({}, until(deferred) + timedelta(days=7))
+    Execution.objects.filter(pk=deferred.pk).update(accepts_until=ago(days=8), cut_off_at=ago(days=1))
+    drain_all(deferred)
+    assert (counts(deferred), deferred.state) == ({"skipped": 1}, "finished")
+    assert [(outcome, reason) for *_, outcome, reason in ledger(deferred)] == [("skipped", "cut_off")]
