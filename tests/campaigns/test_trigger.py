@@ -6,6 +6,7 @@ import pytest
 
 from audiences.events.models import EventTrigger
 from campaigns.models import Campaign
+from campaigns.trigger_words import conditions_words, trigger_words
 from tests.api_client import Api
 from tests.campaigns.test_create import codes
 from tests.factories import make_campaign, make_list, make_segment, make_trigger
@@ -22,6 +23,25 @@ WHOLE: dict[str, Any] = {
     "cancel_on": {"event": "order_placed", "where": [FILTER]},
     "audience": None,
 }
+
+
+SAME_CART = {"name": "cart_id", "value_type": "text", "operator": "equals", "value": {"event": "cart_id"}}
+SAME_DAY = {"name": "day", "value_type": "date", "operator": "on", "value": {"event": "day"}}
+
+
+def _cancelled_by(condition: Any) -> dict[str, Any]:
+    return {"event": "a", "cancel_on": {"event": "b", "where": [condition]}}
+
+
+def test_what_cancels_may_be_compared_with_the_event_that_triggers(api: Api) -> None:
+    several = {"name": "sku", "value_type": "text", "operator": "in", "values": {"event": "skus"}}
+    trigger = {"event": "cart_left", "cancel_on": {"event": "order_placed", "where": [SAME_CART, several]}}
+    made = api.post(URL, {"type": "email", "trigger": trigger}).json()
+    assert made["trigger"]["cancel_on"] == trigger["cancel_on"]
+    words = trigger_words(EventTrigger.objects.get(campaign_id=made["campaign_id"]))
+    assert words == "cart_left, unless order_placed"
+    kept = EventTrigger.objects.get(campaign_id=made["campaign_id"]).cancel_conditions
+    assert conditions_words(kept) == "cart_id is its cart_id and sku is one of its skus"
 
 
 def test_a_trigger_is_answered_as_it_was_given_and_launches_nothing(api: Api) -> None:
@@ -86,6 +106,14 @@ def test_a_trigger_is_changed_whole_and_taken_away(api: Api) -> None:
         ({"event": "a", "cancel_on": "b"}, "trigger.cancel_on", "wrong_type"),
         ({"event": "a", "cancel_on": {}}, "trigger.cancel_on.event", "required"),
         ({"event": "a", "cancel_on": {"event": "b", "in": 5}}, "trigger.cancel_on.in", "unknown_field"),
+        (_cancelled_by({**SAME_CART, "value": {"event": ""}}), "trigger.cancel_on.where[0].value.event", "required"),
+        (
+            _cancelled_by({**SAME_CART, "value": {}}),
+            "trigger.cancel_on.where[0].value.event",
+            "required",
+        ),
+        (_cancelled_by({**SAME_CART, "operator": "exists"}), "trigger.cancel_on.where[0].operator", "unknown_choice"),
+        (_cancelled_by(SAME_DAY), "trigger.cancel_on.where[0].value_type", "not_allowed"),
         ({"event": "a", "audience": {"type": "everyone"}}, "trigger.audience.type", "unknown_choice"),
         ({"event": "a", "audience": {"type": "list", "id": 987654321}}, "trigger.audience.id", "not_found"),
         (
