@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.test import override_settings
+from pytest_django import DjangoDbBlocker
 
 from tests.api_client import Api
 from tests.emptying import instead_of_flush
@@ -34,6 +36,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         WHITENOISE_USE_FINDERS=False,  # each test client would look for all of them again
     ):
         yield state
+
+
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What a file's own fixtures write once, each of its tests finds untouched; after the last one it is gone."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from django.db import connection
@@ -13,6 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from tests.api.routes import Route, every_route, pairs
 from tests.api.rows import make_one_of_each
 from tests.api_client import Api
+from tests.factories import make_key, make_workspace
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -21,23 +22,63 @@ WRITES = ("POST", "PUT", "PATCH")
 MARK = "XyzzyOther"
 
 
+class Full(NamedTuple):
+    """A workspace with one of each, and a key of it."""
+
+    workspace_id: int
+    key: str
+    ids: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def full(shared_rows: None) -> Full:
+    workspace = make_workspace()
+    return Full(workspace.pk, make_key(workspace).plain, make_one_of_each(workspace, MARK))
+
+
+@pytest.fixture(scope="module")
+def empty(shared_rows: None) -> str:
+    """A key of a workspace with nothing in it."""
+    return make_key(make_workspace()).plain
+
+
+@pytest.fixture
+def ids(full: Full) -> dict[str, Any]:
+    return dict(full.ids)
+
+
+@pytest.fixture
+def api(full: Full) -> Api:
+    return Api(full.key)
+
+
+@pytest.fixture
+def workspace(full: Full) -> Workspace:
+    return Workspace.objects.get(pk=full.workspace_id)
+
+
+@pytest.fixture
+def stranger(empty: str) -> Api:
+    """Somebody to whom all of it is foreign."""
+    return Api(empty)
+
+
 def test_the_walk_finds_the_api() -> None:
     paths = {route.path for route in every_route()}
     assert {"api/v1/campaigns", "api/v1/campaigns/{campaign_id}", "api/v1/templates/{template_id}/preview"} <= paths
 
 
 @pytest.mark.parametrize(("route", "method"), pairs(*ALL))
-def test_without_a_key_nothing_is_told(route: Route, method: str, workspace: Workspace) -> None:
-    ids = make_one_of_each(workspace, MARK)
+def test_without_a_key_nothing_is_told(route: Route, method: str, ids: dict[str, Any]) -> None:
     answer = Api(None).request(method, route.filled(ids), {})
     assert answer.status_code == 401
     assert MARK.lower() not in answer.content.decode().lower()
 
 
 @pytest.mark.parametrize(("route", "method"), pairs(*ALL))
-def test_a_key_without_scopes_opens_nothing(route: Route, method: str, workspace: Workspace) -> None:
-    ids = make_one_of_each(workspace, MARK)
-    api = Api.of(workspace)
+def test_a_key_without_scopes_opens_nothing(
+    route: Route, method: str, workspace: Workspace, api: Api, ids: dict[str, Any]
+) -> None:
     workspace.api_keys.update(scopes=[])
     answer = api.request(method, route.filled(ids), {})
     assert answer.status_code == 403
@@ -46,22 +87,18 @@ def test_a_key_without_scopes_opens_nothing(route: Route, method: str, workspace
 
 @pytest.mark.parametrize(("route", "method"), [case for case in pairs(*ALL) if case.values[0].parameters])
 def test_foreign_and_absent_ids_are_not_found_alike(
-    route: Route, method: str, api: Api, other_workspace: Workspace
+    route: Route, method: str, stranger: Api, ids: dict[str, Any]
 ) -> None:
-    foreign = make_one_of_each(other_workspace, MARK)
-    absent = dict.fromkeys(foreign, 999_999_999_999_999_999)
-    answers = [api.request(method, route.filled(ids), {}) for ids in (foreign, absent)]
+    absent = dict.fromkeys(ids, 999_999_999_999_999_999)
+    answers = [stranger.request(method, route.filled(asked), {}) for asked in (ids, absent)]
     assert [answer.status_code for answer in answers] == [404, 404], answers[0].content
     told = [{**answer.json(), "request_id": "", "instance": ""} for answer in answers]
     assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(("route", "method"), [case for case in pairs("GET") if not case.values[0].parameters])
-def test_lists_tell_nothing_of_other_workspaces(
-    route: Route, method: str, api: Api, other_workspace: Workspace
-) -> None:
-    make_one_of_each(other_workspace, MARK)
-    answer = api.get(f"/{route.path}")
+def test_lists_tell_nothing_of_other_workspaces(route: Route, method: str, stranger: Api, full: Full) -> None:
+    answer = stranger.get(f"/{route.path}")
     assert answer.status_code == 200
     assert answer.json()["results"] == []
 
@@ -74,8 +111,8 @@ def test_strange_ids_are_not_found(route: Route, method: str, api: Api) -> None:
 
 
 @pytest.mark.parametrize("route", every_route(), ids=lambda route: route.path)
-def test_no_method_breaks_it(route: Route, workspace: Workspace, api: Api) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_no_method_breaks_it(route: Route, api: Api, ids: dict[str, Any]) -> None:
+    path = route.filled(ids)
     taken = {*route.methods, "OPTIONS", *(["HEAD"] if "GET" in route.methods else [])}
     for method in ("HEAD", "OPTIONS", "TRACE", "PROPFIND", "PUT", "GET", "POST", "PATCH", "DELETE"):
         answer = api.request(method, path)
@@ -110,22 +147,22 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
-def test_a_body_that_can_not_be_read_is_refused(route: Route, method: str, workspace: Workspace, api: Api) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_a_body_that_can_not_be_read_is_refused(route: Route, method: str, api: Api, ids: dict[str, Any]) -> None:
+    path = route.filled(ids)
     found = {name: api.request(method, path, raw).status_code for name, raw in UNREADABLE.items()}
     # An address that reads no JSON says so.
     assert set(found.values()) <= {400, 415}, found
 
 
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
-def test_a_body_that_is_too_large_is_refused(route: Route, method: str, workspace: Workspace, api: Api) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_a_body_that_is_too_large_is_refused(route: Route, method: str, api: Api, ids: dict[str, Any]) -> None:
+    path = route.filled(ids)
     assert api.request(method, path, b'{"a":"' + b"x" * 17_000_000 + b'"}').status_code in (413, 415)
 
 
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
-def test_a_media_type_that_is_not_read_is_refused(route: Route, method: str, workspace: Workspace, api: Api) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_a_media_type_that_is_not_read_is_refused(route: Route, method: str, api: Api, ids: dict[str, Any]) -> None:
+    path = route.filled(ids)
     answer = api.request(method, path, b"<a/>", content_type="text/xml")
     assert answer.status_code == 415
     assert "Send Content-Type: " in answer.content.decode()
@@ -149,10 +186,9 @@ STRANGE: list[Any] = [
 
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
 def test_no_value_of_any_field_breaks_it(
-    route: Route, method: str, workspace: Workspace, api: Api, schema: dict[str, Any]
+    route: Route, method: str, api: Api, ids: dict[str, Any], schema: dict[str, Any]
 ) -> None:
     """Each field of the described examples, replaced by each strange value in turn."""
-    ids = make_one_of_each(workspace, MARK)
     for example in examples_of(schema, route, method):
         for body in replaced(example):
             answer = api.request(method, route.filled(ids), body)
@@ -161,9 +197,8 @@ def test_no_value_of_any_field_breaks_it(
 
 @pytest.mark.parametrize(("route", "method"), pairs(*WRITES))
 def test_an_unknown_field_is_refused(
-    route: Route, method: str, workspace: Workspace, api: Api, schema: dict[str, Any]
+    route: Route, method: str, api: Api, ids: dict[str, Any], schema: dict[str, Any]
 ) -> None:
-    ids = make_one_of_each(workspace, MARK)
     if route.path.startswith("campaign/") or not takes_json(schema, route, method):
         return
     answer = api.request(method, route.filled(ids), {"no_such_field": 1})
@@ -172,8 +207,8 @@ def test_an_unknown_field_is_refused(
 
 
 @pytest.mark.parametrize(("route", "method"), pairs("GET"))
-def test_no_query_breaks_it(route: Route, method: str, workspace: Workspace, api: Api, schema: dict[str, Any]) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_no_query_breaks_it(route: Route, method: str, api: Api, ids: dict[str, Any], schema: dict[str, Any]) -> None:
+    path = route.filled(ids)
     known = [one["name"] for one in operation(schema, route, method).get("parameters", []) if one["in"] == "query"]
     for name in {*known, "limit", "cursor", "unheard_of"}:
         for value in ("%00", "%FF", "-1", "9" * 30, "x" * 5_000, "WzAsLTFd", "WyIxIiwiMiJd", "%F0%9F%98%80", "[]", "'"):
@@ -185,23 +220,21 @@ def test_no_query_breaks_it(route: Route, method: str, workspace: Workspace, api
 def test_a_long_list_takes_no_more_queries_than_a_short_one(
     route: Route, method: str, workspace: Workspace, api: Api
 ) -> None:
-    make_one_of_each(workspace, "one")
     api.get(f"/{route.path}")
     counts = []
-    for name in ("two", "three", "four"):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+    for more in ((), ("two",), ("three",)):
+        for name in more:
+            make_one_of_each(workspace, name)
+        with CaptureQueriesContext(connection) as queries:
             answer = api.get(f"/{route.path}")
         assert answer.status_code == 200
         counts.append(len(queries))
-        make_one_of_each(workspace, name)
     assert counts[0] == counts[-1] <= 8
 
 
 @pytest.mark.parametrize(("route", "method"), [case for case in pairs("GET") if case.values[0].parameters])
-def test_reading_one_takes_few_queries(route: Route, method: str, workspace: Workspace, api: Api) -> None:
-    path = route.filled(make_one_of_each(workspace, MARK))
+def test_reading_one_takes_few_queries(route: Route, method: str, api: Api, ids: dict[str, Any]) -> None:
+    path = route.filled(ids)
     api.get(path)
     with CaptureQueriesContext(connection) as queries:
         assert api.get(path).status_code in (200, 404)
