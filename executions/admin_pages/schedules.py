@@ -123,5 +123,6 @@ def _cut_off_words(asked: dict[str, Any] | None) -> str:
     if not asked:
         return ""
     if "after_seconds" in asked:
-        return f"{asked['after_seconds'] / 3600:g} hours after each run"
+        hours = asked["after_seconds"] / 3600
+        return f"{hours:g} hour{'' if hours == 1 else 's'} after each run"
     return f"{asked['local_time']}, by the same clocks"

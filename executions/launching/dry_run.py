@@ -112,7 +112,8 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
     until = _greatest_contact(execution.workspace_id)
     stop = monotonic() + budget_seconds - freeze_in_time(scope, until=until)
     now = database_time()
-    hours, clocks = Hours(execution, now, campaign.workspace.timezone), ClocksAhead.of(execution, now=now)
+    clocks = ClocksAhead.of(execution, now=now)
+    hours = Hours(execution, clocks)
     forecast = _Rehearsal(scope, execution, content, rules, until, hours, clocks).forecast(stop=stop)
     people = _people(scope, forecast, until, stop=stop) if execution.local_time else {"": forecast.contacts}
     excluded = _excluded(scope, forecast, until, stop=stop)

@@ -1,5 +1,5 @@
-"""Who of a dry run would wait for a time by their own clock, and who is in quiet hours that skip: as the planner and
-the workers would find."""
+"""Who of a dry run would wait for a time by their own clock, whom the cut-off comes before, and who is in quiet hours
+that skip: as the planner and the workers would find."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,13 +14,15 @@ from executions.timing.local_time import AT_ONCE, READY, start_in
 
 
 class Meets(NamedTuple):
-    """What people of a zone meet: `wait` is why they wait; `skipped`: they are in quiet hours when they are due."""
+    """What people of a zone meet: `wait` is why they wait; `skipped`: they are in quiet hours when they are due;
+    `too_late`: nobody is sent to any more by then."""
 
     wait: str
-    skipped: bool
+    skipped: bool = False
+    too_late: bool = False
 
 
-NOTHING = Meets(AT_ONCE.wait, skipped=False)
+NOTHING = Meets(AT_ONCE.wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ClocksAhead:
         zone = zone_named(name) or terms.home
         start = start_in(zone, began=self.began, local=terms.local, cut_off_at=self.cut_off_at, hours=terms.hours)
         quiet = quiet_at(start.due or self.began, zone, terms.hours)
-        return Meets(start.wait, skipped=quiet is not None and quiet.until is None)
+        return Meets(start.wait, skipped=quiet is not None and quiet.until is None, too_late=start.too_late)
 
     def count(self, zones: Iterable[str]) -> dict[str, int]:
         """Those who wait, by why."""

@@ -10,11 +10,11 @@ from typing import Any
 from django.db import connection
 from psycopg.sql import SQL, Literal
 
-from common.wall_clock import zone_named, zone_or_utc
+from common.wall_clock import zone_named
 from executions.delivery.classify import Scope
+from executions.launching.dry_run_clocks import ClocksAhead
 from executions.launching.moments import Moments
 from executions.models import Execution
-from executions.timing.local_time import LocalTime
 from executions.timing.models import LocalPast
 from executions.timing.wire import asked_time, instant_text, runs_shown
 
@@ -26,8 +26,7 @@ class Hours:
     """`becomes` of each zone's people, and when. Zones that nobody knows are the workspace's, as at the sending."""
 
     execution: Execution
-    now: datetime
-    home: str
+    clocks: ClocksAhead
     known: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
 
     def of(self, zone: str) -> tuple[str, datetime | None]:
@@ -39,19 +38,16 @@ class Hours:
         return self.of(zone)[0] == "skipped"
 
     def _of(self, name: str) -> tuple[str, datetime | None]:
-        execution = self.execution
-        if execution.local_time is None:
-            return "on_time", execution.scheduled_for
-        zone = zone_named(name) or zone_or_utc(self.home)
-        began = max(self.now, execution.scheduled_for or self.now)
-        asked = LocalTime(execution.local_time, LocalPast(execution.local_past), execution.cut_off_local, began)
-        hour = asked.hour(zone)
-        if hour.due is None or hour.too_late or (execution.cut_off_at and execution.cut_off_at <= hour.due):
+        if self.clocks.meets(name).too_late:
             return "skipped", None
-        on_the_day = asked._replace(past=LocalPast.SKIP).hour(zone).due
-        if on_the_day is not None:
-            return "on_time", hour.due
-        return ("now" if asked.past == LocalPast.SEND_NOW else "next_day"), hour.due
+        terms = self.clocks.terms
+        if terms is None or terms.local is None:
+            return "on_time", self.execution.scheduled_for
+        zone, asked = zone_named(name) or terms.home, terms.local
+        due = asked.hour(zone).due
+        if asked._replace(past=LocalPast.SKIP).hour(zone).due is not None:
+            return "on_time", due
+        return ("now" if asked.past == LocalPast.SEND_NOW else "next_day"), due
 
 
 def schedule_shown(

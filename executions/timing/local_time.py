@@ -64,6 +64,7 @@ class Start(NamedTuple):
 
 READY, LOCAL_TIME, QUIET_HOURS = "ready", "local_time", "quiet_hours"
 AT_ONCE = Start(None, READY)
+TOO_LATE = Start(None, READY, too_late=True)
 
 
 def start_in(
@@ -74,14 +75,12 @@ def start_in(
     cut_off_at: datetime | None,
     hours: Sequence[Hours],
 ) -> Start:
-    """`hours` are the quiet hours: who would be held by them is due at their end."""
-    due, wait = began, READY
-    if local is not None:
-        hour = local.hour(zone)
-        if hour.due is None or hour.too_late or (cut_off_at is not None and cut_off_at <= hour.due):
-            return Start(None, READY, too_late=True)
-        due, wait = hour.due, LOCAL_TIME
-    quiet = quiet_at(due, zone, hours)
+    """`hours` are the quiet hours: who would be held by them is due at their end, if that is before the cut-off."""
+    hour = Hour(began, None) if local is None else local.hour(zone)
+    ends = min((end for end in (hour.ends, cut_off_at) if end is not None), default=None)
+    if hour.due is None or (local is not None and ends is not None and ends <= hour.due):
+        return TOO_LATE
+    quiet = quiet_at(hour.due, zone, hours)
     if quiet is not None and quiet.until is not None:
-        return Start(quiet.until, QUIET_HOURS)
-    return Start(due, wait) if due > began else AT_ONCE
+        return TOO_LATE if ends is not None and ends <= quiet.until else Start(quiet.until, QUIET_HOURS)
+    return Start(hour.due, LOCAL_TIME) if hour.due > began else AT_ONCE

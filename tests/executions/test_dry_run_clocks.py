@@ -59,6 +59,16 @@ def test_quiet_hours_that_hold(workspace: Workspace) -> None:
     QuietHours.objects.all().delete()
 
 
+def test_quiet_hours_that_hold_until_after_the_cut_off(workspace: Workspace) -> None:
+    """Nobody would be sent to when they end: the dry run says so, and the plan does not wait for it."""
+    people(workspace)
+    quiet_now(workspace)
+    foreseen, execution = asked(workspace, cut_off={"after_seconds": 3600})
+    assert (foreseen["would_send"], foreseen["waiting"]) == (3, {})
+    assert foreseen["skipped"] == {"cut_off": 3}
+    assert (execution.state, by_reason(execution)) == ("finished", {"sent": 3, "cut_off": 3})
+
+
 def test_in_recipients_local_time(workspace: Workspace) -> None:
     people(workspace)
     make_contact(workspace, timezone=WEST, attributes={"first_name": "Cy"})
@@ -96,11 +106,13 @@ def test_what_was_not_rendered_is_taken_to_be_like_what_was(
         make_contact(workspace, timezone=EAST, attributes={"first_name": "Bo"})
     quiet_now(workspace, policy="skip")
 
+    now = [0.0]
+
     def read_two(*args: Any, **page: Any) -> PageRead:
+        now[0] += 1000.0
         return read_page(*args, **{**page, "limit": 2})
 
-    ticks = iter([0.0, 0.0, 0.0, 0.0, *([1000.0] * 50)])
-    monkeypatch.setattr(dry_runs, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(dry_runs, "monotonic", lambda: now[0])
     monkeypatch.setattr(dry_runs, "read_page", read_two)
     request = LaunchRequest(audience={"type": "all"})
     found = dry_run(campaign=make_campaign(workspace), request=request, budget_seconds=10)

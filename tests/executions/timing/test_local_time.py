@@ -123,6 +123,22 @@ def test_an_hour_in_quiet_hours_that_hold_waits_for_their_end() -> None:
     assert started(asked, "Asia/Kolkata", night._replace(hold=False)) == ("local_time", "2026-11-24T17:30", False)
 
 
+@pytest.mark.parametrize(
+    ("cut_off", "expected"), [("08:01", ("quiet_hours", "2026-11-25T02:30", False)), ("08:00", LATE)]
+)
+def test_quiet_hours_that_hold_until_after_the_cut_off_leave_no_time(
+    cut_off: str, expected: tuple[str, str | None, bool]
+) -> None:
+    night = Hours(22 * 60, 8 * 60)
+    asked = local("2026-11-24T23:00", cut_off=f"2026-11-25T{cut_off}")
+    assert started(asked, "Asia/Kolkata", night) == expected
+    instant = at("2026-11-25T02:30" if expected == LATE else "2026-11-25T02:31")
+    at_once = start_in(
+        ZoneInfo("Asia/Kolkata"), began=at("2026-11-24T17:30"), local=None, cut_off_at=instant, hours=[night]
+    )
+    assert said(at_once) == expected
+
+
 def test_without_an_hour_whoever_is_in_quiet_hours_waits_and_all_others_go() -> None:
     night = Hours(22 * 60, 8 * 60)
     began = at("2026-11-23T20:00")
