@@ -5,6 +5,7 @@ Ledger rows stay. What a person refused stays refused (`audiences.contacts.forge
 """
 
 import logging
+import random
 from datetime import timedelta
 from time import monotonic
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Max, Min
 from django.db.models.functions import Coalesce, Now
 
 from audiences.models import Upload, UploadMembership, UploadState
@@ -65,14 +67,31 @@ def _purge(until: float) -> bool:
     seen = gone = 0
     for upload in Upload.objects.filter(purging_at__isnull=False, purged_at=None).order_by("?")[:BEGUN_AT_ONCE]:
         _delete_files(upload)
-        after: int | None = None if upload.keep else 0
-        while after is not None:
-            if monotonic() >= until:
-                return gone > 0 or not seen
-            step = _forget_some(upload, after)
-            after, seen, gone = step.last, seen + step.seen, gone + step.left
+        for stretch in () if upload.keep else stretches(upload):
+            after: int | None = stretch.after
+            while after is not None:
+                if monotonic() >= until:
+                    return gone > 0 or not seen
+                step = _forget_some(upload, after, stretch.last)
+                after, seen, gone = step.last, seen + step.seen, gone + step.left
         _finish(upload)
     return False
+
+
+class Stretch(NamedTuple):
+    """Contacts with after < id ≤ last; None for no limit."""
+
+    after: int
+    last: int | None
+
+
+def stretches(upload: Upload) -> list[Stretch]:
+    """All of its people, from a place at random on: those who wait, each time, would else be all that is looked at."""
+    ends = UploadMembership.objects.filter(upload=upload).aggregate(first=Min("contact_id"), last=Max("contact_id"))
+    if ends["first"] is None:
+        return []
+    begin = random.randint(ends["first"] - 1, ends["last"] - 1)  # noqa: S311 - keeps no secret
+    return [Stretch(begin, None), Stretch(0, begin)]
 
 
 class _Step(NamedTuple):
@@ -92,8 +111,9 @@ def _delete_files(upload: Upload) -> None:
 
 
 @transaction.atomic
-def _forget_some(upload: Upload, after: int) -> _Step:
+def _forget_some(upload: Upload, after: int, last: int | None) -> _Step:
     members = UploadMembership.objects.filter(upload=upload, contact_id__gt=after).order_by("contact_id")
+    members = members if last is None else members.filter(contact_id__lte=last)
     page = list(members.values_list("contact_id", flat=True)[:STEP_CONTACTS])
     if not page:
         return _Step(None, 0, 0)

@@ -26,7 +26,7 @@ from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from executions.models import Batch, Delivery, Execution
 from executions.retention import uploads
-from executions.retention.uploads import tend_uploads
+from executions.retention.uploads import stretches, tend_uploads
 from executions.states import State
 from tests.executions.work import counts, deliver
 from tests.factories import make_campaign, make_contact, make_list, make_template
@@ -299,6 +299,19 @@ def test_where_everybody_is_waited_for_it_is_not_begun_again_at_once(
     monkeypatch.setattr(uploads, "monotonic", lambda: next(clock))
     assert not tend_uploads(seconds=1.5)
     assert names() == ["1", "2"]
+
+
+def test_who_waits_does_not_keep_those_after_them_from_leaving(imported: Imported) -> None:
+    upload = imported("email\n" + "".join(f"u{number}@example.test\n" for number in range(30)))
+    everybody = sorted(UploadMembership.objects.filter(upload=upload).values_list("contact_id", flat=True))
+    begun = set()
+    for _ in range(40):
+        found = []
+        for after, last in stretches(upload):
+            found += [one for one in everybody if after < one and (last is None or one <= last)]
+        assert sorted(found) == everybody
+        begun.add(found[0])
+    assert len(begun) > 1
 
 
 def test_many_are_deleted_a_step_at_a_time(imported: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
