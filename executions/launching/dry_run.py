@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -34,6 +34,7 @@ from executions.launching.dry_run_pages import (
 from executions.launching.dry_run_problems import launch_problems
 from executions.launching.dry_run_schedule import Hours, contacts_by_zone, schedule_shown
 from executions.launching.duplicates import duplicates_in
+from executions.launching.forecast import CUT_OFF, QUIET, Forecast
 from executions.launching.launch import Launched, freeze
 from executions.launching.request import LaunchRequest
 from executions.models import Execution
@@ -48,51 +49,12 @@ UNCOUNTED_SHARE = 0.2
 COUNTING_SECONDS = 2.0
 LAST_SECONDS = 1.0
 PAGE_CONTACTS = 5_000
+# The first page is small, each next one larger: what is slow to render is found out in time.
+FIRST_PAGE_CONTACTS = 5
+PAGE_GROWTH = 10
+# That much a page that was read has for its rendering in any case.
+PAGE_SECONDS = 1.0
 SAMPLES = 3
-_CUT_OFF = SkipReason.CUT_OFF.value
-_QUIET = SkipReason.QUIET_HOURS.value
-
-
-@dataclass(slots=True)
-class Forecast:
-    """Counts of recipients. `exact` is False when not everybody was rendered."""
-
-    contacts: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    would_send: int = 0
-    missing: Counter[str] = field(default_factory=Counter)
-    capped: Counter[int] = field(default_factory=Counter)
-    render_errors: Counter[str] = field(default_factory=Counter)
-    waiting: Counter[str] = field(default_factory=Counter)
-    samples: list[Candidate] = field(default_factory=list)
-    exact: bool = True
-
-    @property
-    def size(self) -> int:
-        return self.would_send + sum(self.skipped.values())
-
-    @property
-    def missing_share(self) -> float:
-        """Of those who were rendered."""
-        missing = sum(self.missing.values())
-        return missing / self._rendered if self._rendered else 0.0
-
-    @property
-    def late_share(self) -> float:
-        """Of those whom nothing else rules out before they are rendered."""
-        late = self.skipped[_CUT_OFF]
-        return late / (late + self._rendered) if late else 0.0
-
-    @property
-    def quiet_share(self) -> float:
-        """Of those whose message was rendered, and had all that it needs."""
-        quiet = self.skipped[_QUIET]
-        return quiet / (self._rendered - sum(self.missing.values())) if quiet else 0.0
-
-    @property
-    def _rendered(self) -> int:
-        held_back = self.skipped[SkipReason.FREQUENCY_CAP.value] + self.skipped[_QUIET]
-        return self.would_send + held_back + sum(self.missing.values())
 
 
 def dry_run(*, campaign: Campaign, request: LaunchRequest, budget_seconds: float = BUDGET_SECONDS) -> dict[str, Any]:
@@ -170,21 +132,37 @@ class _Rehearsal:
 
     def render(self, forecast: Forecast, *, after: int, stop: float) -> int | None:
         """Pages from `after` until everybody is rendered (None), or it is `stop` (the last contact)."""
-        links = reserved_links(self.content)
         last: int | None = after
+        limit = min(FIRST_PAGE_CONTACTS, PAGE_CONTACTS)
         while last is not None and monotonic() < stop:
-            page = read_page(self.scope, after=last, until=self.until, limit=PAGE_CONTACTS)
+            page = read_page(self.scope, after=last, until=self.until, limit=limit)
+            in_time = [one for one in page.candidates if not self.hours.too_late(one.timezone)]
+            rendered = self._rendered(in_time, forecast, stop=max(stop, monotonic() + PAGE_SECONDS))
+            if rendered is None:
+                break
             forecast.contacts += page.contacts
             forecast.skipped.update(page.ruled_out)
-            in_time = [one for one in page.candidates if not self.hours.too_late(one.timezone)]
-            forecast.skipped[_CUT_OFF] += len(page.candidates) - len(in_time)
-            rendered = [one for one in in_time if _renders(self.content, one, links, forecast)]
+            forecast.skipped[CUT_OFF] += len(page.candidates) - len(in_time)
             fit = [one for one in rendered if not self.clocks.meets(one.timezone).skipped]
-            forecast.skipped[_QUIET] += len(rendered) - len(fit)
+            forecast.skipped[QUIET] += len(rendered) - len(fit)
             capped = capped_contacts(self.scope.workspace_id, self.rules, _contacts(fit))
             _count_sendable(forecast, self.execution, fit, capped, self.clocks)
-            last = page.last
+            last, limit = page.last, min(limit * PAGE_GROWTH, PAGE_CONTACTS)
         return last
+
+    def _rendered(self, candidates: Sequence[Candidate], forecast: Forecast, *, stop: float) -> list[Candidate] | None:
+        """Those who have a message; the others are counted. None, and nobody is counted, if it was `stop` before."""
+        links = reserved_links(self.content)
+        counted, found = Forecast(), []
+        for one in candidates:
+            if monotonic() > stop:
+                return None
+            if _renders(self.content, one, links, counted):
+                found.append(one)
+        forecast.skipped.update(counted.skipped)
+        forecast.missing.update(counted.missing)
+        forecast.render_errors.update(counted.render_errors)
+        return found
 
     def forecast(self, *, stop: float) -> Forecast:
         """Everybody is rendered until it is `stop`. Where that may not be enough, the rest is first counted without
@@ -224,8 +202,8 @@ def _like(rendered: Forecast, *, contacts: int) -> Rest:
         SkipReason.MISSING_VARIABLE.value,
         SkipReason.FREQUENCY_CAP.value,
         FailReason.RENDER_ERROR.value,
-        _CUT_OFF,
-        _QUIET,
+        CUT_OFF,
+        QUIET,
     }
     ruled_out = {reason: round(n * share) for reason, n in rendered.skipped.items() if reason not in by_rendering}
     rest = rendered.size - sum(n for reason, n in rendered.skipped.items() if reason not in by_rendering)
@@ -281,8 +259,8 @@ def _estimate(forecast: Forecast, rest: Rest, *, like: Forecast, defer: bool) ->
     forecast.contacts += rest.contacts
     forecast.skipped.update(rest.ruled_out)
     forecast.skipped[SkipReason.MISSING_VARIABLE.value] += missing
-    forecast.skipped[_CUT_OFF] += late
-    forecast.skipped[_QUIET] += quiet
+    forecast.skipped[CUT_OFF] += late
+    forecast.skipped[QUIET] += quiet
     forecast.capped.update(rest.by_rule)
     if not defer:
         forecast.skipped[SkipReason.FREQUENCY_CAP.value] += capped

@@ -11,6 +11,7 @@ from audiences.models import Address, Contact, List, Suppression
 from campaigns.models import Campaign
 from common.authorship import SYSTEM
 from common.errors import Conflict, Invalid
+from executions.delivery.content import Content
 from executions.launching import dry_run as dry_runs
 from executions.launching.dry_run import dry_run
 from executions.launching.dry_run_pages import PageRead, read_page
@@ -318,6 +319,26 @@ def test_what_was_not_rendered_is_taken_to_be_like_what_was(
     assert found["missing_variables"] == [{"name": "first_name", "count": 2}]
 
 
+def test_a_template_that_is_slow_to_render_is_not_rendered_beyond_the_budget(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_runs, "FIRST_PAGE_CONTACTS", 2)
+    make_contacts(workspace, 30)
+    now, rendered = [0.0], []
+    render = Content.render
+
+    def render_slowly(self: Content, *values: Any) -> Any:
+        now[0] += 1.0
+        rendered.append(now[0])
+        return render(self, *values)
+
+    monkeypatch.setattr(Content, "render", render_slowly)
+    monkeypatch.setattr(dry_runs, "monotonic", lambda: now[0])
+    found = try_out(make_campaign(workspace), budget=8.0)
+    assert (found["exact"], found["would_send"]) == (False, 30)
+    assert len(rendered) <= 12
+
+
 def test_a_rest_that_takes_too_long_to_count_is_estimated(
     workspace: Workspace, awkward: List, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +352,7 @@ def test_a_rest_that_takes_too_long_to_count_is_estimated(
         return read_page(*args, **page)
 
     now = [0.0]
-    monkeypatch.setattr(dry_runs, "PAGE_CONTACTS", 12)
+    monkeypatch.setattr(dry_runs, "FIRST_PAGE_CONTACTS", 12)
     monkeypatch.setattr(dry_runs, "COUNTING_SECONDS", 0.05)
     monkeypatch.setattr(dry_runs, "LAST_SECONDS", 0.05)
     monkeypatch.setattr(dry_runs, "read_page", read_slowly)
