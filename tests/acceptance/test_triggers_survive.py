@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -13,6 +12,7 @@ from executions.states import Outcome
 from tests.executions.triggering.events import EVENT, activate, make_triggered
 from tests.running.client import Client
 from tests.running.mailbox import Mailbox
+from tests.running.posting import Poster, posting
 from tests.running.processes import Stack
 from tests.waiting import wait_until
 from workspaces.models import Workspace
@@ -20,40 +20,13 @@ from workspaces.models import Workspace
 GOAL = 40
 
 
-class Sender(threading.Thread):
-    """Sends events one by one, each of a person of its own, and remembers those that were taken."""
-
-    def __init__(self, client: Client) -> None:
-        super().__init__()
-        self.client = client
-        self.taken: list[str] = []
-        self.failed = 0
-        self.enough = threading.Event()
-
-    def run(self) -> None:
-        number = 0
-        while not self.enough.is_set():
-            number += 1
-            email = f"shopper{number}@example.test"
-            body = {"name": EVENT, "email": email, "properties": {"sku": f"A{number}"}}
-            try:
-                answer = self.client.request("POST", "/api/v1/events", body)
-            except Exception:  # a connection can end in the middle of an answer in many ways
-                self.failed += 1
-                self.enough.wait(0.05)
-                continue
-            if answer.status == 200:
-                self.taken.append(email)
-
-
 def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
     stack: Stack, workspace: Workspace, relay: Mailbox, client: Client
 ) -> None:
     campaign = make_triggered(workspace)
     activate(campaign)
-    sender = Sender(client)
-    sender.start()
-    try:
+    sender = Poster(client, EVENT, label="shopper")
+    with posting([sender]):
         kills: list[Callable[[], None]] = [partial(_kill_child, stack), stack.worker.kill, stack.web.kill]
         for number, kill in enumerate(kills, 1):
             wait_until(partial(_has_taken, sender, number * GOAL), f"{number * GOAL} events are taken")
@@ -63,9 +36,6 @@ def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
                     process.start()
             stack.wait_for_web()
         wait_until(partial(_has_taken, sender, 4 * GOAL), "events are taken to the end")
-    finally:
-        sender.enough.set()
-        sender.join()
     wait_until(lambda: set(sender.taken) <= _recorded(campaign).keys(), "everybody is in the ledger", within=120)
     assert sender.failed >= 1
     received = relay.recipients()
@@ -77,7 +47,7 @@ def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
     _books_are_right(campaign)
 
 
-def _has_taken(sender: Sender, goal: int) -> bool:
+def _has_taken(sender: Poster, goal: int) -> bool:
     return len(sender.taken) >= goal
 
 

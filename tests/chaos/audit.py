@@ -1,7 +1,9 @@
 """The books of a campaign against what its receiver accepted: the one judgement of every fault."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from tests.chaos.campaign import Campaign
 
@@ -53,36 +55,108 @@ def audit(campaign: Campaign, expected: Expected, *, note: str = "") -> Row:
     row = Row(audience=campaign.people, unknown_bound=expected.unknown_at_most, recovery=expected.recovery, note=note)
     told: Counter[str] = Counter()
     for execution_id in campaign.executions:
-        told += _audit_ledger(campaign, execution_id, row)
+        books = _books(campaign, execution_id, row)
+        row.lost += campaign.people - len(books.contacts)
+        row.require(len(books.rows) == campaign.people, f"{len(books.rows)} rows, of an audience of {campaign.people}")
+        told += books.told()
+    judge_receiver(campaign.log.addresses(), told, expected, row)
+    judge_outcomes(expected, row)
+    if campaign.cap is not None:
+        judge_caps(campaign.cap, _uses(campaign), _reached(campaign), row)
+    return row
+
+
+def audit_shared(campaign: Campaign, wanted: Collection[str], expected: Expected, *, note: str = "") -> Row:
+    """Of executions that share an audience, as those that events trigger: each address is in one of them, once.
+
+    Whoever else is in them was ruled out.
+    """
+    row = Row(audience=len(wanted), unknown_bound=expected.unknown_at_most, recovery=expected.recovery, note=note)
+    told: Counter[str] = Counter()
+    for execution_id in campaign.executions:
+        told += _books(campaign, execution_id, row).told()
+    people = Counter(address.lstrip("?") for address in told.elements())
+    row.lost += len(set(wanted) - people.keys())
+    row.require(set(people.values()) <= {1}, f"{_some(people, 1)} are there twice")
+    row.require(people.keys() <= set(wanted), f"nobody asked for {sorted(people.keys() - set(wanted))[:SHOWN]}")
     judge_receiver(campaign.log.addresses(), told, expected, row)
     judge_outcomes(expected, row)
     return row
 
 
-def _audit_ledger(campaign: Campaign, execution_id: int, row: Row) -> Counter[str]:
-    """Answers how often each address may have been accepted, by its rows that say `sent` or `unknown`."""
-    rows = campaign.rig.ask(_LEDGER, [execution_id])
+class _Books(NamedTuple):
+    """Of one execution; a row is contact, outcome and address."""
+
+    rows: list[tuple[Any, ...]]
+
+    @property
+    def contacts(self) -> set[int]:
+        return {contact for contact, _outcome, _address in self.rows}
+
+    def told(self) -> Counter[str]:
+        """How often each address may have been accepted, by its rows that say `sent` or, with a question mark,
+        `unknown`."""
+        marks = {"sent": "", "unknown": "?"}
+        outcomes = [(OUTCOMES[outcome - 1], address) for _contact, outcome, address in self.rows]
+        return Counter(f"{marks[outcome]}{address}" for outcome, address in outcomes if outcome in marks)
+
+
+def _books(campaign: Campaign, execution_id: int, row: Row) -> _Books:
+    """Its rows are as many as its size, and those that the API counts."""
+    books = _Books(campaign.rig.ask(_LEDGER, [execution_id]))
     ((size,),) = campaign.rig.ask("SELECT size FROM executions_execution WHERE id = %s", [execution_id])
-    counted: Counter[str] = Counter(OUTCOMES[outcome - 1] for _contact, outcome, _address in rows)
+    counted: Counter[str] = Counter(OUTCOMES[outcome - 1] for _contact, outcome, _address in books.rows)
     shown = Counter(campaign.get(execution_id).json()["counts"])
-    people = {contact for contact, _outcome, _address in rows}
     row.counts += counted
-    row.lost += campaign.people - len(people)
-    row.require(len(rows) == size == campaign.people, f"{len(rows)} rows, size {size}, audience {campaign.people}")
+    row.require(len(books.rows) == size, f"{len(books.rows)} rows, size {size}")
     row.require(+shown == +counted, f"the API counts {dict(shown)}, the rows are {dict(counted)}")
-    told: Counter[str] = Counter()
-    for _contact, outcome, address in rows:
-        if OUTCOMES[outcome - 1] == "sent":
-            told[address] += 1
-        elif OUTCOMES[outcome - 1] == "unknown":
-            told[f"?{address}"] += 1
-    return told
+    return books
 
 
 _LEDGER = """
     SELECT d.contact_id, d.outcome, a.value FROM executions_delivery d
     LEFT JOIN audiences_address a ON a.id = d.address_id WHERE d.execution_id = %s
 """
+
+
+Uses = Mapping[int, Collection[int]]
+"""Contact to executions."""
+
+
+def _uses(campaign: Campaign) -> Uses:
+    """What the caps have counted."""
+    return dict(campaign.rig.ask(_USES, [campaign.world.workspace_id]))
+
+
+_USES = "SELECT contact_id, executions FROM executions_frequencyuse WHERE workspace_id = %s"
+
+
+def _reached(campaign: Campaign) -> tuple[Uses, Uses]:
+    """By whom each contact was sent to, and by whom it may have been."""
+    sent: defaultdict[int, set[int]] = defaultdict(set)
+    doubted: defaultdict[int, set[int]] = defaultdict(set)
+    for execution_id in campaign.executions:
+        for contact, outcome, _address in campaign.rig.ask(_LEDGER, [execution_id]):
+            if OUTCOMES[outcome - 1] == "sent":
+                sent[contact].add(execution_id)
+            elif OUTCOMES[outcome - 1] == "unknown":
+                doubted[contact].add(execution_id)
+    return sent, doubted
+
+
+def judge_caps(most: int, uses: Uses, reached: tuple[Uses, Uses], row: Row) -> None:
+    """Everybody who was sent to is counted, nobody who was not, and nobody more often than `most` times."""
+    sent, doubted = reached
+    over = [contact for contact, used in uses.items() if len(used) > most]
+    uncounted = [contact for contact, by in sent.items() if not set(by) <= set(uses.get(contact, ()))]
+    kept = [
+        contact
+        for contact, used in uses.items()
+        if not set(used) <= {*sent.get(contact, ()), *doubted.get(contact, ())}
+    ]
+    row.require(not over, f"{len(over)} contacts are over the cap: {over[:SHOWN]}")
+    row.require(not uncounted, f"{len(uncounted)} were sent to and are not counted: {uncounted[:SHOWN]}")
+    row.require(not kept, f"{len(kept)} are counted and were not sent to: {kept[:SHOWN]}")
 
 
 def judge_receiver(accepted: Counter[str], told: Counter[str], expected: Expected, row: Row) -> None:

@@ -19,6 +19,7 @@ CONNECTIONS = 4
 # Over a second group of eight, as configured by default, where the receiver offers CHUNKING.
 DEPTHS = {"--no-chunking": 1, "": 8}
 FINISH_SECONDS = 600.0
+TOLD_SECONDS = 120.0
 _numbers = itertools.count(1)
 
 
@@ -54,6 +55,7 @@ class Campaign:
         self.in_flight = CONNECTIONS * depth
         self.client = Client(rig.stack.url, f"Bearer {world.key}")
         self.executions: list[int] = []
+        self.cap: int | None = None
         self.port = 0
 
     def aim_at(self, port: int, **settings: Any) -> None:
@@ -105,6 +107,23 @@ class Campaign:
     def _pending(self) -> int:
         return sum(self.get(execution_id).json()["counts"]["pending"] for execution_id in self.executions)
 
+    def hear_out(self) -> None:
+        """Paused until no batch is held and whoever was given up has said what it knows; then it goes on.
+
+        So the campaign is not over before they have, and whom they had not begun is still sent to.
+        """
+        self.control("pause")
+        self.await_told()
+        self.control("resume")
+
+    def await_told(self) -> None:
+        wait_until(
+            lambda: not self.rig.ask(_UNTOLD, [self.executions]),
+            "every worker that was given up has said what it knows, or left its journal",
+            within=TOLD_SECONDS,
+            explain=self.situation,
+        )
+
     def reasons(self) -> set[str]:
         """Why people were skipped, whichever execution it was."""
         found = self.rig.ask(
@@ -128,7 +147,8 @@ class Campaign:
         return all(self.state(execution_id) in ENDED for execution_id in self.executions)
 
     def limit(self, most: int) -> None:
-        """So many messages a day to each contact."""
+        """So many messages a day to each contact: whoever is sent to more often breaks a rule, too."""
+        self.cap = most
         self.client.ok("POST", "/api/v1/frequency-caps", {"type": "email", "max": most, "window": "24h"})
 
     def get(self, execution_id: int) -> Answer:
@@ -151,6 +171,10 @@ class Campaign:
 _OPEN_BATCHES = """
     SELECT id, execution_id, state, position, marked_to, size, attempt, crashes, not_before, lease_until, lease_token,
         clock_timestamp() FROM executions_batch WHERE execution_id = ANY (%s) AND state <> 2 ORDER BY id LIMIT 20
+"""
+_UNTOLD = """
+    SELECT b.id FROM executions_batch b WHERE b.execution_id = ANY (%s) AND (b.lease_token IS NOT NULL
+        OR EXISTS (SELECT FROM executions_silentclaim s WHERE s.batch_id = b.id))
 """
 _LANES = "SELECT execution_id, slot, ticket, idle, hinted_at FROM executions_lane WHERE execution_id = ANY (%s)"
 

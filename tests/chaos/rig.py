@@ -16,7 +16,7 @@ import redis
 
 from tests.chaos.proxy import Proxy
 from tests.chaos.services import Server
-from tests.running.processes import ROOT, Stack
+from tests.running.processes import ROOT, Process, Stack
 from tests.waiting import wait_until
 
 PROCESSES = 4
@@ -52,11 +52,26 @@ class Rig:
             self.stack.worker.kill()
             self.stack.worker.environment = dict(self._plain)
             self._strange = False
+        self.supervise()
+        self._await_ready()
+
+    def supervise(self) -> None:
+        """Whatever has ended is started again, as a supervisor does."""
         for process in (self.stack.web, self.stack.worker, self.stack.beat):
             if process.popen is None or process.popen.poll() is not None:
                 process.kill()
                 process.start()
-        self._await_ready()
+
+    def await_heard(self, process: Process) -> None:
+        """Until this worker or beat works: from then on recovery is its business."""
+        assert process.popen is not None
+        heart = [process.name, f"%:{process.popen.pid}"]
+        wait_until(
+            lambda: self.ask("SELECT 1 FROM executions_heartbeat WHERE component = %s AND instance LIKE %s", heart),
+            f"{process.name} is heard of",
+            within=READY_SECONDS,
+            explain=process.tail,
+        )
 
     def restart_workers(self, **environment: str) -> None:
         """With more in their environment; returns when they work."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.chaos.audit import Expected, Row, judge_outcomes, judge_receiver
+from tests.chaos.audit import Expected, Row, judge_caps, judge_outcomes, judge_receiver
 
 
 def judged(accepted: dict[str, int], told: dict[str, int], counts: dict[str, int], expected: Expected) -> Row:
@@ -52,3 +52,19 @@ def test_failures_nobody_expects_are_found() -> None:
 def test_a_late_recovery_is_found() -> None:
     assert judged({}, {}, {}, Expected(recovery=14.9)).ok
     assert not judged({}, {}, {}, Expected(recovery=15.1)).ok
+
+
+def capped(uses: dict[int, list[int]], sent: dict[int, set[int]], doubted: dict[int, set[int]]) -> list[str]:
+    row = Row()
+    judge_caps(1, uses, (sent, doubted), row)
+    return row.wrong
+
+
+def test_caps_that_count_who_was_sent_to_and_who_may_have_been_are_in_order() -> None:
+    assert capped({1: [7], 2: [7], 3: []}, {1: {7}}, {2: {7}}) == []
+
+
+def test_a_cap_that_is_exceeded_forgets_somebody_or_counts_too_many_is_found() -> None:
+    assert "over the cap" in capped({1: [7, 8]}, {1: {7, 8}}, {})[0]
+    assert "not counted" in capped({}, {1: {7}}, {})[0]
+    assert "not sent to" in capped({1: [7]}, {}, {})[0]

@@ -4,11 +4,13 @@ import signal
 
 from tests.chaos.audit import Expected, Row, audit
 from tests.chaos.faults.broker import RESUME_SECONDS, progress_after, wait_out
+from tests.chaos.rig import PROCESSES
 from tests.chaos.scene import Scene, fault
 
 
 def _interrupt(scene: Scene, *numbers: signal.Signals) -> Row:
     with scene.campaign(scene.crowd(1000), latency=20) as campaign:
+        campaign.limit(1)
         campaign.launch()
         worst = 0.0
         for n, number in enumerate(numbers):
@@ -18,8 +20,7 @@ def _interrupt(scene: Scene, *numbers: signal.Signals) -> Row:
             scene.rig.postgres.start()
             worst = max(worst, progress_after(campaign, f"PostgreSQL's {number.name}"))
         campaign.finish()
-        expected = Expected(recovery=worst, recovery_limit=RESUME_SECONDS)
-        return audit(campaign, expected, note=f"{len(numbers)} times")
+        return audit(campaign, Expected(recovery=worst), note=f"{len(numbers)} times")
 
 
 @fault("SIGKILL to PostgreSQL's main process, and crash recovery")
@@ -45,7 +46,10 @@ def postgres_silent(scene: Scene) -> Row:
         with scene.rig.postgres.silent():
             wait_out(scene.dice.uniform(14, 18))
         resumed = progress_after(campaign, "PostgreSQL's silence")
+        campaign.hear_out()
         campaign.finish()
-        # Who had marked messages when the lease ended stops before it begins more: what it knows is refused.
-        expected = Expected(unknown_at_most=4 * 1000, recovery=resumed, recovery_limit=RESUME_SECONDS)
+        # No process was killed; one whose lease ended in the silence may have given up what was in flight.
+        expected = Expected(
+            unknown_at_most=PROCESSES * campaign.in_flight, recovery=resumed, recovery_limit=RESUME_SECONDS
+        )
         return audit(campaign, expected)
