@@ -102,8 +102,7 @@ class UploadsViewSet(ViewSet):
         form: Any = request.data
         file = request.FILES.get("file")
         reading = read(UploadWrite, form_fields({name: form[name] for name in form}))
-        missing = FieldError("file", "required", "The form has no file.", hint="curl -F file=@people.csv …")
-        reading.refuse_with([] if file else [missing], detail=NOTHING_UPLOADED)
+        reading.refuse_with([] if file else [_no_file(request)], detail=NOTHING_UPLOADED)
         upload = create_upload(
             workspace_id=workspace_of(request).pk, file=file, actor=actor_of(request), **reading.values
         )
@@ -235,6 +234,12 @@ class UploadViewSet(ViewSet):
             filename=f"upload-{upload.pk}-rejected.{ending}",
             content_type=_MEDIA_TYPES[ending],
         )
+
+
+def _no_file(request: Request) -> FieldError:
+    if (request.content_type or "").startswith(FormParser.media_type):
+        return FieldError("file", "required", "The form has no file.", hint="curl -F file=@people.csv …")
+    return FieldError("file", "required", "The body is empty; it is to be the file.", hint="curl -T people.csv …")
 
 
 def _found(request: Request, upload_id: int) -> Upload:

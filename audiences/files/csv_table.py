@@ -50,7 +50,7 @@ class CsvTable:
         except EndlessRecord:
             raise _endless_header() from None
         except (csv.Error, StopIteration) as error:
-            raise UnusableFile(f"The header can't be read: {error or 'the file is empty'}.") from None
+            raise UnusableFile(_unreadable_header(first, error)) from None
         if lines.broken or not _is_text(first):
             raise UnusableFile(
                 "The header is not in UTF-8; save the file as UTF-8, or say its encoding, as in encoding=windows-1252."
@@ -127,13 +127,22 @@ class CsvTable:
         return Row(line, [readable(cell) for cell in cells], not_in(self.encoding))
 
 
+def _unreadable_header(first: str, error: Exception) -> str:
+    if "\r" in first.rstrip("\r\n"):
+        return "The lines end with a carriage return alone, as on old Macs; save the file as CSV UTF-8."
+    return f"The header can't be read: {error or 'the file is empty'}."
+
+
 def _endless_header() -> UnusableFile:
     return UnusableFile(f"The header is longer than {MAX_LINE_BYTES // 1024 // 1024} MiB; is this a CSV file?")
 
 
 def refuse_nul(names: Sequence[str]) -> None:
     if any("\0" in name for name in names):
-        raise UnusableFile("The name of a column has a NUL character; is this a text file?")
+        raise UnusableFile(
+            "The name of a column has a NUL character; is this a text file? UTF-16 without a mark at its beginning is"
+            " read with encoding=utf-16."
+        )
 
 
 def readable(text: str) -> str:

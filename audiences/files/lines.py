@@ -1,5 +1,6 @@
 """The lines of a text as bytes, counted, so that reading can go on behind any of them."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,7 +10,6 @@ from audiences.files.streams import Text
 MAX_LINE_BYTES = 1024 * 1024
 MAX_EMPTY_LINES = 1_000_000
 _SOUGHT_BYTES = 16 * 1024 * 1024
-_SOUGHT_LINES = 200_000
 
 
 class EndlessRecord(ValueError):
@@ -17,12 +17,31 @@ class EndlessRecord(ValueError):
 
 
 @dataclass(slots=True)
-class Line:
-    """`raw` is what is kept of a line; `length` what it takes, and `quotes` are counted in all of it."""
+class _Ahead:
+    """Lines that were read and put back, in one piece: a line of a byte then takes a byte. Of those that were `cut`,
+    by where they begin: what they take, and the quotes in all of them."""
 
-    raw: bytes
-    length: int
-    quotes: int
+    kept: io.BytesIO = field(default_factory=io.BytesIO)
+    cut: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def next(self) -> tuple[bytes, int, int]:
+        """A line, what it takes, and its quotes; an empty one at the end."""
+        begin = self.kept.tell()
+        raw = self.kept.readline(MAX_LINE_BYTES)
+        length, quotes = self.cut.get(begin) or (len(raw), raw.count(b'"'))
+        return raw, length, quotes
+
+    def append(self, raw: bytes, length: int, quotes: int) -> None:
+        if length > len(raw):
+            self.cut[self.kept.tell()] = length, quotes
+        self.kept.write(raw)
+
+    def rewind(self, rest: "_Ahead | None") -> "_Ahead":
+        """To be read, before the `rest` of what was put back earlier."""
+        while rest and (line := rest.next())[0]:
+            self.append(*line)
+        self.kept.seek(0)
+        return self
 
 
 @dataclass(slots=True)
@@ -41,12 +60,15 @@ class Lines:
     quotes: int = 0
     held: int = 0
     last: bytes = field(default=b"", repr=False)
-    _put_back: list[Line] = field(default_factory=list, repr=False)
+    _ahead: _Ahead | None = field(default=None, repr=False)
 
     def next(self) -> bytes:
         """Empty at the end."""
-        if self._put_back:
-            return self._taken(self._put_back.pop())
+        if self._ahead is not None:
+            line = self._ahead.next()
+            if line[0]:
+                return self._taken(*line)
+            self._ahead = None
         raw: bytes = self.text.reader.readline(MAX_LINE_BYTES)
         length = len(raw)
         self.quotes += raw.count(b'"')
@@ -60,13 +82,13 @@ class Lines:
         self.last = raw
         return raw
 
-    def _taken(self, one: Line) -> bytes:
-        self.position += one.length
+    def _taken(self, raw: bytes, length: int, quotes: int) -> bytes:
+        self.position += length
         self.line += 1
-        self.quotes += one.quotes
-        self.cut |= one.length > len(one.raw)
-        self.last = one.raw
-        return one.raw
+        self.quotes += quotes
+        self.cut |= length > len(raw)
+        self.last = raw
+        return raw
 
     def _skip(self) -> tuple[int, int]:
         length = quotes = 0
@@ -95,19 +117,18 @@ class Lines:
 
     def close_quote(self) -> None:
         """Reads on to the line that closes an open quote, if that comes soon; else nothing has been read."""
-        read: list[Line] = []
-        size, quotes, start = 0, self.quotes, self.position
-        while size < _SOUGHT_BYTES and len(read) < _SOUGHT_LINES:
+        read, quotes, start, line = _Ahead(), self.quotes, self.position, self.line
+        while self.position - start < _SOUGHT_BYTES:
             before, had = self.quotes, self.position
             raw = self.next()
             if not raw:
                 break
-            read.append(Line(raw, self.position - had, self.quotes - before))
-            size = self.position - start
+            read.append(raw, self.position - had, self.quotes - before)
             if self.quotes % 2 == 0:
                 return
-        self._put_back += reversed(read)
-        self.position, self.line, self.quotes = start, self.line - len(read), quotes
+            self.text.alive()
+        self._ahead = read.rewind(self._ahead)
+        self.position, self.line, self.quotes = start, line, quotes
 
 
 def refuse_emptiness(lines: int) -> None:

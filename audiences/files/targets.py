@@ -72,8 +72,9 @@ def parse_target(value: object) -> Target:
         raise BadValue("wrong_type", "A column is mapped to a text, or to an object with field and type.")
     if unknown := value.keys() - {"field", "type", *OPTION_NAMES.values()}:
         raise BadValue("unknown_field", f"A target has no {shown(min(map(str, unknown)))}.")
-    field, type = _field(value.get("field")), value.get("type", "")
-    if type and type not in cell_types.TYPES:
+    field, type = _field(value.get("field")), value.get("type")
+    type = "" if type is None else type
+    if type != "" and type not in cell_types.TYPES:
         raise BadValue("unknown_choice", f"{shown(type)} is no type; there are {', '.join(cell_types.TYPES)}.")
     if type and not field.startswith(tuple(f"{name}." for name in NAMED)):
         raise BadValue("not_allowed", f"Only attributes and personalization have a type; {shown(field)} has its own.")

@@ -78,6 +78,8 @@ def test_a_cell_that_is_no_such_thing_refuses_its_row(kind: dict[str, str], cell
         {"field": "attributes.x", "type": "date", "order": "ymd"},
         {"field": "attributes.x", "type": "list", "separator": ""},
         {"field": "attributes.x", "kind": "number"},
+        {"field": "attributes.x", "type": []},
+        {"field": "attributes.x", "type": 0},
         {"type": "number"},
     ],
 )

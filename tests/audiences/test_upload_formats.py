@@ -177,6 +177,8 @@ def tarred() -> bytes:
         (b"%PDF-1.7", "people.csv", "PDF"),
         (b"\n\n\n", "people.csv", "empty"),
         (b"external_id,na\0me\n1,x\n", "people.csv", "NUL character"),
+        (CSV.encode("utf-16-le"), "people.csv", "encoding=utf-16"),
+        (CSV.replace("\n", "\r").encode(), "people.csv", "carriage return alone"),
         (b"x," * 2_000, "people.csv", "at most 1,000 columns"),
         (b"x" * 1_100_000, "people.csv", "header is longer"),
     ],
@@ -194,9 +196,9 @@ def test_an_unknown_encoding_is_refused(make: Make) -> None:
     assert [(one.field, one.code) for one in caught.value.errors] == [("encoding", "unknown_choice")]
 
 
-@pytest.mark.parametrize("breaks", ["", "\n"], ids=["one line", "many lines"])
-def test_a_cell_of_10_mb_is_one_refused_row(make: Make, breaks: str) -> None:
-    cell = ("x" * 99 + (breaks or "y")) * 100_000
+@pytest.mark.parametrize("piece", ["x" * 100, "x" * 99 + "\n", "x" * 19 + "\n"], ids=["one line", "many", "short ones"])
+def test_a_cell_of_10_mb_is_one_refused_row(make: Make, piece: str) -> None:
+    cell = piece * (10_000_000 // len(piece))
     upload = run(make(f'external_id,city\n1,Pune\n2,"{cell}"\n3,Lyon\n'))
     assert (upload.rows_read, upload.created, upload.rejected) == (3, 2, 1)
     assert Path(upload.rejected_file.path).stat().st_size < 10_000
@@ -216,7 +218,7 @@ def test_a_header_of_endless_short_cells_is_refused(make: Make) -> None:
 
 
 def test_the_end_of_an_open_quote_is_sought_in_little_memory() -> None:
-    lines = Lines(open_text(io.BytesIO(b'"\n' + b"\n" * 500_000), compression="", encoding="utf-8"))
+    lines = Lines(open_text(io.BytesIO(b'"\n' + b"\n" * 100_000), compression="", encoding="utf-8"))
     lines.next()
     tracemalloc.start()
     try:
@@ -225,7 +227,7 @@ def test_the_end_of_an_open_quote_is_sought_in_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert (lines.position, lines.line) == (2, 1), "there is none, so nothing has been read"
-    assert peak < 25_000_000
+    assert peak < 1_000_000
 
 
 def test_a_wrong_header_is_answered_with_the_mapping_that_may_be_meant(make: Make) -> None:

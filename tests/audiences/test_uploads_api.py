@@ -91,6 +91,11 @@ def test_a_form_without_a_file_says_so(api: Api) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "file")
 
 
+def test_an_empty_body_says_so(api: Api) -> None:
+    answer = api.post(UPLOADS, b"", content_type="text/csv")
+    assert (answer.status_code, answer.json()["errors"][0]["message"][:17]) == (422, "The body is empty")
+
+
 def test_json_is_not_a_file(api: Api) -> None:
     assert api.post(UPLOADS, {}).status_code == 415
 
