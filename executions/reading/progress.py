@@ -150,15 +150,18 @@ def rate_per_second(execution: Execution, progress: Progress, *, now: datetime |
 
 
 def eta_seconds(execution: Execution, progress: Progress, rate: float, *, now: datetime | None = None) -> int | None:
-    """None where there is nothing to go by. Not before the last of those who wait for a time is due."""
+    """None where there is nothing to go by. Not before the last of those who wait for a time is due; nor after the
+    cut-off, which ends it."""
     if execution.state != State.RUNNING:
         return None
     waiting = sum(one.recipients for one in progress.waiting)
     left = progress.counts["pending"] - waiting
     if not rate and (left or not waiting):
         return None
-    last = (progress.waiting[-1].until - (now or datetime.now(UTC))).total_seconds() if waiting else 0.0
-    return round(max(left / rate if rate else 0.0, last))
+    now = now or datetime.now(UTC)
+    last = (progress.waiting[-1].until - now).total_seconds() if waiting else 0.0
+    ends = [(end - now).total_seconds() for end in (execution.cut_off_at, execution.cut_off_last) if end is not None]
+    return round(max(min([max(left / rate if rate else 0.0, last), *ends]), 0.0))
 
 
 def _waits(execution: Execution) -> bool:

@@ -100,6 +100,9 @@ def test_rate_and_eta_go_by_what_was_handled_since_the_start(execution: Executio
     rate = rate_per_second(execution, progress, now=AT + timedelta(seconds=10))
     assert rate == 500.0
     assert eta_seconds(execution, progress, rate) == 10
+    execution.cut_off_at, execution.cut_off_last = AT + timedelta(seconds=14), AT + timedelta(seconds=90)
+    assert eta_seconds(execution, progress, rate, now=AT + timedelta(seconds=10)) == 4
+    assert eta_seconds(execution, progress, rate, now=AT + timedelta(seconds=15)) == 0
 
 
 @pytest.mark.parametrize("change", [{"state": "paused"}, {"state_reason": {"code": "provider_unavailable"}}])

@@ -1,5 +1,6 @@
 """Runs of schedules: each made once, with a fresh audience; what is missed, refused or broken is said."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -110,6 +111,35 @@ def test_of_sweeps_at_once_one_makes_the_run(campaign: Campaign) -> None:
         made = [one for found in pool.map(sweep, range(8)) for one in found]
     assert len(made) == len(set(made)) == Execution.objects.count() == len(schedules)
     assert {again(schedule).runs for schedule in schedules} == {1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schedule_that_is_stopped_while_its_run_is_made_made_it_or_not(campaign: Campaign) -> None:
+    """Whoever is first: a run that was made is counted, and none is made after the stop."""
+    schedules = [due(campaign) for _ in range(6)]
+    moves = [pause_schedule, cancel_schedule] * 3
+
+    def stop(place: int) -> None:
+        try:
+            moves[place](schedule_id=schedules[place].pk, workspace_id=campaign.workspace_id, actor=ACTOR)
+        finally:
+            connections.close_all()
+
+    def sweep(_: int) -> None:
+        try:
+            make_due_runs()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        sweeps = [pool.submit(sweep, place) for place in range(3)]
+        stops = [pool.submit(stop, place) for place in range(6)]
+        for one in [*sweeps, *stops]:
+            one.result()
+    assert [again(schedule).state for schedule in schedules] == ["paused", "cancelled"] * 3
+    made = Counter(Execution.objects.values_list("schedule_id", flat=True))
+    assert {schedule.pk: again(schedule).runs for schedule in schedules} == {one.pk: made[one.pk] for one in schedules}
+    assert make_due_runs() == []
 
 
 def test_a_run_has_one_execution_at_most(campaign: Campaign) -> None:
