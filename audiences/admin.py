@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 
 from audiences.admin_forms import ListForm, SuppressionForm
@@ -162,12 +162,29 @@ class SuppressionAdmin(SuppressionFilesAdmin, ServiceModelAdmin):
     form = SuppressionForm
     can_change = False
     can_delete = True
-    list_display = ("value", "type", "reason", "source", "workspace", "created_at")
+    list_display = ("value", "type", "reason", "shown_others", "source", "workspace", "created_at")
     list_filter = ("type",)
     list_select_related = ("workspace",)
     search_fields = ("value",)
     search_help_text = "A whole address"
     fields = ("type", "value", "reason", "source")
+    readonly_fields = ("every_other", "created_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return (*fields, "every_other", "created_at") if obj else fields
+
+    @admin.display(description="Other reasons")
+    def shown_others(self, row: Suppression) -> str:
+        return ", ".join(one["reason"] for one in row.other_reasons) or "–"
+
+    @admin.display(description="Other reasons")
+    def every_other(self, row: Suppression) -> str:
+        told = (
+            (one["reason"], one["source"] and f" ({one['source']})", one["created_at"][:16].replace("T", " "))
+            for one in row.other_reasons
+        )
+        return format_html_join("", "{}{}, {} UTC<br>", told) or "–"
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()

@@ -3,6 +3,7 @@
 from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from audiences.address_values import parse_address
 from audiences.lists import create_list, update_list
 from audiences.models import List, Suppression
 from audiences.suppressions import add_suppressions
@@ -67,5 +68,5 @@ class SuppressionForm(ScopedModelForm):
         if report.unchanged:
             self.add_error("value", "This is suppressed already.")
         if not self.errors:
-            newest = Suppression.objects.filter(workspace_id=workspace_id, type=typed["type"]).order_by("-pk")
-            self.instance = newest[0]
+            value = parse_address(typed["type"], typed["value"])
+            self.instance = Suppression.objects.get(workspace_id=workspace_id, type=typed["type"], value=value)

@@ -70,8 +70,7 @@ def write_rows(upload: Upload, rows: Sequence[Any]) -> UpsertReport:
     """In the transaction of the chunk."""
     given = [{**upload.fixed, **row} if isinstance(row, dict) else row for row in rows]
     report = write_suppressions(workspace_id=upload.workspace_id, rows=given, field_prefix="")
-    counts = {"created": report.created, "updated": report.updated, "unchanged": report.unchanged}
-    return UpsertReport(**counts, rejected=report.rejected)
+    return UpsertReport(report.created, report.updated, report.unchanged, rejected=report.rejected)
 
 
 def _refuse_unusable(upload: Upload, content: BinaryIO) -> None:

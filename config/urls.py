@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from config.api_description import ApiDescriptionView
 from config.problem_pages import problem_index, problem_page
 from executions.admin_pages import people
+from executions.admin_pages.erase_address import erase_address_view
 from executions.admin_pages.template_preview import template_preview
 
 urlpatterns = [
@@ -31,6 +32,11 @@ urlpatterns = [
         "admin/templates_registry/template/<int:template_id>/preview/",
         admin.site.admin_view(template_preview),
         name="admin_template_preview",
+    ),
+    path(
+        "admin/audiences/contact/erase-address/",
+        admin.site.admin_view(erase_address_view),
+        name="admin_address_erase",
     ),
     path(
         "admin/audiences/contact/<int:contact_id>/erase/",

@@ -3,15 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from unfold.decorators import action
 
 from audiences.models import Contact
 from audiences.rights.consent_history import changes_of
-from workspaces.admin_scope import may
+from workspaces.admin_scope import may, workspace_ids
 from workspaces.roles import Role
 
 SHOWN = 50
@@ -19,6 +20,16 @@ SHOWN = 50
 
 class RightsFields:
     """For the admin of contacts. The links lead to pages of `executions`, which knows what was sent."""
+
+    actions_list = ("erase_address",)
+
+    @action(description="Erase an address", url_path="to-erase", permissions=["erase"])  # type: ignore[untyped-decorator]
+    def erase_address(self, request: HttpRequest) -> HttpResponse:
+        """Above the list: of somebody who need not be in it."""
+        return HttpResponseRedirect(reverse("admin_address_erase"))
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return bool(workspace_ids(request, Role.ADMIN))
 
     @admin.display(description="Consents")
     def consents(self, contact: Contact) -> SafeString:

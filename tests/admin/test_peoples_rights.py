@@ -9,10 +9,12 @@ from pytest_django.fixtures import Settings
 
 from audiences.imports import import_upload
 from audiences.models import Address, Contact, Erasure, Suppression, Upload
+from audiences.suppressions import add_suppressions
 from audiences.upsert import upsert_contacts
+from common.authorship import SYSTEM
 from tests.admin.conftest import signed_in
 from tests.factories import make_contact, make_member, make_suppression
-from workspaces.models import Workspace
+from workspaces.models import Membership, Workspace
 from workspaces.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +71,83 @@ def test_only_an_admin_erases(ana: Contact, workspace: Workspace, role: Role) ->
     assert client.get(f"/admin/audiences/contact/{ana.pk}/erase/").status_code == 403
     assert client.post(f"/admin/audiences/contact/{ana.pk}/erase/", {"typed": "ana"}).status_code == 403
     assert Contact.objects.exists()
+
+
+BY_ADDRESS = "/admin/audiences/contact/erase-address/"
+
+
+def test_an_address_that_nobody_has_is_erased_too(workspace: Workspace) -> None:
+    client = signed_in(make_member(workspace, Role.ADMIN))
+    assert "/to-erase" in client.get("/admin/audiences/contact/").content.decode()
+    assert client.get("/admin/audiences/contact/to-erase/").headers["Location"] == BY_ADDRESS
+    address = {"type": "email", "value": "Never@Example.test"}
+    shown = client.post(BY_ADDRESS, address).content.decode()
+    assert "Nobody has it" in shown and "never@example.test" in shown
+    assert "Nothing was erased" in client.post(BY_ADDRESS, {**address, "typed": "never"}).content.decode()
+    assert not Erasure.objects.exists()
+    answer = client.post(BY_ADDRESS, {**address, "typed": "Never@Example.test"}, follow=True)
+    assert "Nobody had it" in answer.content.decode()
+    assert Erasure.objects.get().contact_ids == [] and not Suppression.objects.exists()
+    upsert_contacts(workspace_id=workspace.pk, rows=[{"email": "never@EXAMPLE.test"}])
+    assert Suppression.objects.get().reason == "erased"
+
+
+def test_whoever_has_the_address_is_erased_with_it(ana: Contact, workspace: Workspace) -> None:
+    twin = make_contact(workspace, email="ana@example.test")
+    client = signed_in(make_member(workspace, Role.ADMIN))
+    address = {"type": "email", "value": "ana@example.test"}
+    assert "2 contacts have it" in client.post(BY_ADDRESS, address).content.decode()
+    answer = client.post(BY_ADDRESS, {**address, "typed": "ana@example.test"}, follow=True)
+    assert "2 contacts were erased" in answer.content.decode()
+    assert not Contact.objects.filter(pk__in=[ana.pk, twin.pk]).exists()
+
+
+def test_what_is_no_address_is_said(workspace: Workspace) -> None:
+    client = signed_in(make_member(workspace, Role.ADMIN))
+    for body, said in (
+        ({"type": "email", "value": "nope"}, "has no @"),
+        ({"type": "fax", "value": "1"}, "Choose a type"),
+        ({}, "Choose a type"),
+        ({"type": "sms", "value": "0170"}, "begin it with +"),
+    ):
+        answer = client.post(BY_ADDRESS, {**body, "typed": body.get("value", "")})
+        assert said in answer.content.decode() and "Nothing was erased" in answer.content.decode()
+
+
+def test_an_address_is_erased_by_admins_of_the_workspace_alone(
+    ana: Contact, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    body = {"type": "email", "value": "ana@example.test", "typed": "ana@example.test", "workspace": str(workspace.pk)}
+    editor = make_member(workspace, Role.EDITOR)
+    client = signed_in(editor)
+    assert "/to-erase" not in client.get("/admin/audiences/contact/").content.decode()
+    assert client.get(BY_ADDRESS).status_code == 403 and client.post(BY_ADDRESS, body).status_code == 403
+    assert signed_in(make_member(other_workspace, Role.ADMIN)).post(BY_ADDRESS, body).status_code == 404
+    Membership.objects.create(user=editor, workspace=other_workspace, role=Role.ADMIN)
+    assert client.post(BY_ADDRESS, body).status_code == 403
+    assert client.post(BY_ADDRESS, {**body, "workspace": "9" * 40}).status_code == 404
+    assert Contact.objects.filter(pk=ana.pk).exists()
+
+
+def test_a_suppression_shows_its_other_reasons(workspace: Workspace) -> None:
+    rows = [{"type": "email", "value": "a@example.test", "reason": one} for one in ("unsubscribed", "complaint")]
+    add_suppressions(workspace_id=workspace.pk, rows=rows, actor=SYSTEM)
+    client = signed_in(make_member(workspace, Role.VIEWER))
+    assert "unsubscribed" in client.get("/admin/audiences/suppression/").content.decode()
+    held = Suppression.objects.get()
+    shown = client.get(f"/admin/audiences/suppression/{held.pk}/change/").content.decode()
+    assert "complaint" in shown and "unsubscribed, " in shown
+
+
+def test_suppressing_by_hand_what_is_suppressed_adds_a_reason(workspace: Workspace) -> None:
+    held = make_suppression(workspace, "a@example.test")
+    make_suppression(workspace, "newer@example.test")
+    client = signed_in(make_member(workspace, Role.EDITOR))
+    typed = {"type": "email", "value": "A@example.test", "reason": "complaint"}
+    answer = client.post("/admin/audiences/suppression/add/", typed, follow=True)
+    assert answer.status_code == 200 and "a@example.test" in answer.content.decode()
+    held.refresh_from_db()
+    assert held.reason == "complaint" and Suppression.objects.count() == 2
 
 
 FILES = "/admin/audiences/suppression/as-files/"
