@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -17,6 +18,11 @@ from tests.waiting import wait_until
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.node
+
+
+# With a preflight, and with cookies, which a beacon can't leave out.
+BEACON = """([url, writeKey]) => navigator.sendBeacon(url, new Blob(
+    [JSON.stringify({writeKey, event: "left", userId: "user-1"})], {type: "application/json"}))"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -46,17 +52,22 @@ def test_what_a_visitor_does_arrives_and_is_theirs_once_they_sign_in(
         return events if set(names) <= set(events) else None
 
     troubles: list[str] = []
+    hosts: set[str | None] = set()
     with chromium.new_context() as context:
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("requestfailed", lambda request: troubles.append(f"{request.url}: {request.failure}"))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
         page.goto(f"{shop}/shop.html?key={key}&volley={stack.url}")
         page.get_by_role("button", name="Look").click()
         wait_until(lambda: arrived("page", "looked"), "the visit arrives", explain=lambda: str(troubles))
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("button", name="Buy").click()
         wait_until(lambda: arrived("identify", "order_placed"), "the order arrives", explain=lambda: str(troubles))
+        page.evaluate(BEACON, [f"{stack.url}/v1/track", key])
+        wait_until(lambda: arrived("left"), "what is sent while leaving arrives", explain=lambda: str(troubles))
     assert troubles == []
+    assert hosts <= {"127.0.0.1", None}, "the SDK told somebody else"
     contact = Contact.objects.get(workspace=workspace)
     assert contact.external_id == "user-1"
     assert Address.objects.get(contact=contact).value == "ana@example.test"

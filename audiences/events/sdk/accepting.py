@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -108,6 +108,7 @@ def _write_people(batch: _Batch) -> None:
     In one upsert: two in one transaction would take their locks on names out of order.
     """
     told = [(one, told_by(one, app_id=batch.app.app_id)) for one in batch.messages if one.kind in ("identify", "group")]
+    _name_who_is_known(batch, told)
     told = [(one, what) for one, what in told if what.names_somebody]
     for one, what in told:
         if what.left_out is not None:
@@ -124,6 +125,21 @@ def _write_people(batch: _Batch) -> None:
         if contact_id is not None:
             batch.contacts[one.index] = contact_id
     _unsubscribe(batch, told)
+
+
+def _name_who_is_known(batch: _Batch, told: Sequence[tuple[Message, Told]]) -> None:
+    """Who said once who they are tells more of themselves under their anonymous id alone."""
+    silent = {one.anonymous_id for one, what in told if what.row and not what.names_somebody} - {None}
+    if not silent:
+        return
+    names = links.names(workspace_id=batch.app.workspace_id, anonymous_ids=cast(set[str], silent))
+    for one, what in told:
+        if one.anonymous_id is None:
+            continue
+        if not what.names_somebody:
+            what.row |= names.get(one.anonymous_id, {})
+        elif one.kind == "identify":
+            names[one.anonymous_id] = what.names
 
 
 def _unknown(batch: _Batch, told: Collection[int]) -> list[Message]:

@@ -36,6 +36,13 @@ def known(*, workspace_id: int, anonymous_ids: Collection[str]) -> dict[str, int
         return dict(cursor.fetchall())
 
 
+def names(*, workspace_id: int, anonymous_ids: Collection[str]) -> dict[str, dict[str, str]]:
+    """What names the people that the anonymous ids are, as a contact to be written does: {"external_id": …}."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [workspace_id, sorted(anonymous_ids)])
+        return {anonymous_id: {field: value} for anonymous_id, field, value in cursor.fetchall()}
+
+
 class Attached(NamedTuple):
     """The key of an event that belongs to somebody from now on."""
 
@@ -73,6 +80,19 @@ SELECT known.anonymous_id, known.contact_id
 FROM audiences_anonymousidentity known JOIN audiences_contact contact ON contact.id = known.contact_id
 WHERE known.workspace_id = %s AND known.anonymous_id = ANY(%s::text[])
 ORDER BY contact.id FOR KEY SHARE OF contact
+"""
+_NAMES = """
+SELECT known.anonymous_id, named.field, named.value
+FROM audiences_anonymousidentity known
+JOIN audiences_contact contact ON contact.id = known.contact_id
+CROSS JOIN LATERAL (
+    SELECT 'external_id' AS field, contact.external_id AS value, 0 AS place WHERE contact.external_id IS NOT NULL
+    UNION ALL
+    SELECT CASE type WHEN 'email' THEN 'email' ELSE 'phone' END, value, id
+    FROM audiences_address WHERE contact_id = contact.id AND type IN ('email', 'sms')
+    ORDER BY place LIMIT 1
+) named
+WHERE known.workspace_id = %s AND known.anonymous_id = ANY(%s::text[])
 """
 _LINK = """
 INSERT INTO audiences_anonymousidentity AS known (workspace_id, anonymous_id, contact_id)

@@ -28,8 +28,12 @@ class Told:
     left_out: BadValue | None = None
 
     @property
+    def names(self) -> dict[str, str]:
+        return {name: self.row[name] for name in ("external_id", "email", "phone") if name in self.row}
+
+    @property
     def names_somebody(self) -> bool:
-        return any(name in self.row for name in ("external_id", "email", "phone"))
+        return bool(self.names)
 
 
 def told_by(message: Message, *, app_id: str) -> Told:

@@ -180,6 +180,27 @@ def test_one_identify_attaches_a_bounded_number(sdk: Sdk, monkeypatch: pytest.Mo
     assert owners()[:3] == [("a", None), ("b", "u-1"), ("c", "u-1")]
 
 
+@pytest.mark.parametrize("first", [{"userId": "u-1"}, {"traits": {"email": "ana@example.test"}}])
+def test_who_is_known_tells_more_under_the_anonymous_id_alone(first: dict[str, Any], sdk: Sdk) -> None:
+    sdk.kept("identify", {**first, "anonymousId": "n-1"})
+    sdk.kept("identify", {"anonymousId": "n-1", "traits": {"plan": "pro"}})
+    sdk.kept("group", {"anonymousId": "n-1", "groupId": "acme"})
+    sdk.kept("identify", {"anonymousId": "n-2", "traits": {"plan": "nobody's"}})
+    assert Contact.objects.get().attributes == {"plan": "pro", "group_id": "acme"}
+
+
+def test_who_says_who_they_are_in_a_batch_tells_more_in_it(sdk: Sdk) -> None:
+    batch = [
+        {"type": "identify", "anonymousId": "n-1", "userId": "u-1"},
+        {"type": "identify", "anonymousId": "n-1", "traits": {"plan": "pro"}},
+        {"type": "identify", "anonymousId": "n-1", "userId": "u-2"},
+        {"type": "identify", "anonymousId": "n-1", "traits": {"plan": "free"}},
+    ]
+    sdk.kept("batch", {"batch": batch})
+    attributes = dict(Contact.objects.values_list("external_id", "attributes"))
+    assert attributes == {"u-1": {"plan": "pro"}, "u-2": {"plan": "free"}}
+
+
 def test_group_is_an_attribute(sdk: Sdk) -> None:
     sdk.kept("group", {"userId": "u-1", "groupId": "acme", "traits": {"industry": "shoes"}})
     assert Contact.objects.get().attributes == {"group_id": "acme"}
