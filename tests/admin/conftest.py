@@ -8,6 +8,8 @@ from tests.factories import make_member
 from workspaces.models import User, Workspace
 from workspaces.roles import Role
 
+QUICK_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 
 def signed_in(user: User) -> Client:
     client = Client()
@@ -18,7 +20,7 @@ def signed_in(user: User) -> Client:
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     """Nobody guesses passwords here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """A walk over every address of the admin as staff of another workspace: nothing is told, changed or broken."""
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.test import Client
+from django.test import Client, override_settings
 
 from tests.admin.addresses import Address, every_address, of_lists, of_rows
-from tests.admin.conftest import signed_in
+from tests.admin.conftest import QUICK_HASHERS, signed_in
 from tests.admin.rows import everything_of, make_one_of_everything
-from tests.factories import make_member
+from tests.factories import make_member, make_workspace
 from workspaces.models import Workspace
 from workspaces.roles import Role
 
@@ -19,15 +20,35 @@ MARK = "XyzzyOther"
 FOREIGN = {"get": {302, 403, 404, 405}, "post": {302, 400, 403, 404, 405}}
 
 
-@pytest.fixture
-def stranger(workspace: Workspace) -> Client:
-    """An admin, of `workspace` alone."""
-    return signed_in(make_member(workspace, Role.ADMIN))
+@dataclass(frozen=True)
+class Walk:
+    """A workspace with one of everything, all that is in it, and the cookies of an admin of another."""
+
+    keys: dict[str, Any]
+    workspace: Workspace
+    before: dict[str, list[Any]]
+    cookies: dict[str, str]
+
+    def nothing_has_changed(self) -> bool:
+        return everything_of(self.workspace) == self.before
+
+
+@pytest.fixture(scope="module")
+def walk(shared_rows: None) -> Walk:
+    workspace = make_workspace()
+    keys = make_one_of_everything(workspace, MARK)
+    with override_settings(PASSWORD_HASHERS=QUICK_HASHERS):
+        stranger = signed_in(make_member(make_workspace(), Role.ADMIN))
+    cookies = {name: morsel.value for name, morsel in stranger.cookies.items()}
+    return Walk(keys, workspace, everything_of(workspace), cookies)
 
 
 @pytest.fixture
-def foreign(other_workspace: Workspace) -> dict[str, Any]:
-    return make_one_of_everything(other_workspace, MARK)
+def stranger(walk: Walk) -> Client:
+    """An admin, of a workspace with nobody else in it."""
+    client = Client()
+    client.cookies.load(walk.cookies)
+    return client
 
 
 def _told(answer: Any) -> bool:
@@ -48,14 +69,11 @@ def test_the_walk_finds_the_admin() -> None:
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("address", of_rows(), ids=lambda address: address.path)
-def test_a_row_of_another_workspace_is_not_there(
-    address: Address, method: str, stranger: Client, foreign: dict[str, Any], other_workspace: Workspace
-) -> None:
-    before = everything_of(other_workspace)
-    answer = getattr(stranger, method)(address.filled(foreign[str(address.model)]))
+def test_a_row_of_another_workspace_is_not_there(address: Address, method: str, stranger: Client, walk: Walk) -> None:
+    answer = getattr(stranger, method)(address.filled(walk.keys[str(address.model)]))
     assert answer.status_code in FOREIGN[method]
     assert not _told(answer)
-    assert everything_of(other_workspace) == before
+    assert walk.nothing_has_changed()
 
 
 @pytest.mark.parametrize("address", of_rows(), ids=lambda address: address.path)
@@ -65,9 +83,7 @@ def test_strange_keys_break_nothing(address: Address, stranger: Client) -> None:
 
 
 @pytest.mark.parametrize("address", of_lists(), ids=lambda address: address.path)
-def test_lists_and_forms_tell_nothing_of_another_workspace(
-    address: Address, stranger: Client, foreign: dict[str, Any]
-) -> None:
+def test_lists_and_forms_tell_nothing_of_another_workspace(address: Address, stranger: Client, walk: Walk) -> None:
     answer = stranger.get(address.filled(None))
     assert answer.status_code < 500
     assert not _told(answer)
@@ -99,15 +115,14 @@ def _actions() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("model", "action"), _actions())
 def test_an_action_does_not_reach_rows_of_another_workspace(
-    model: str, action: str, stranger: Client, foreign: dict[str, Any], other_workspace: Workspace
+    model: str, action: str, stranger: Client, walk: Walk
 ) -> None:
-    before = everything_of(other_workspace)
     for across in ("0", "1"):
-        body = {"action": action, "_selected_action": foreign[model], "select_across": across, "post": "yes"}
+        body = {"action": action, "_selected_action": walk.keys[model], "select_across": across, "post": "yes"}
         answer = stranger.post(f"/admin/{model.replace('.', '/')}/", body, follow=True)
         assert answer.status_code < 500
         assert not _told(answer)
-    assert everything_of(other_workspace) == before
+    assert walk.nothing_has_changed()
 
 
 def _references() -> list[tuple[str, str, str]]:
@@ -120,7 +135,7 @@ def _references() -> list[tuple[str, str, str]]:
     ]
 
 
-def test_autocomplete_offers_nothing_of_another_workspace(stranger: Client, foreign: dict[str, Any]) -> None:
+def test_autocomplete_offers_nothing_of_another_workspace(stranger: Client, walk: Walk) -> None:
     for (app, model, field), term in itertools.product(_references(), ("", MARK)):
         query = {"app_label": app, "model_name": model, "field_name": field, "term": term}
         answer = stranger.get("/admin/autocomplete/", query)
@@ -140,15 +155,14 @@ def test_autocomplete_offers_nothing_of_another_workspace(stranger: Client, fore
     ],
 )
 def test_a_form_does_not_take_a_row_of_another_workspace(
-    path: str, body: dict[str, str], stranger: Client, foreign: dict[str, Any], other_workspace: Workspace
+    path: str, body: dict[str, str], stranger: Client, walk: Walk
 ) -> None:
-    before = everything_of(other_workspace)
-    filled = {name: foreign.get(value, value) for name, value in body.items()}
+    filled = {name: walk.keys.get(value, value) for name, value in body.items()}
     defaults = {"purpose": "marketing", "on_cap": "skip", "on_unknown": "hold", "personalization": "{}"}
     answer = stranger.post(f"/admin/{path}", {**defaults, **filled})
     assert answer.status_code == 200
     assert not _told(answer)
-    assert everything_of(other_workspace) == before
+    assert walk.nothing_has_changed()
 
 
 def test_a_hidden_column_cannot_be_probed_through_the_address(stranger: Client) -> None:
