@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from django.db import transaction
-
 from audiences.models import (
     Address,
     AddressState,
@@ -16,11 +14,12 @@ from audiences.models import (
 from audiences.rights.consent_history import keep_refusals
 from common.authorship import Actor
 from common.channels import Type
+from common.deadlocks import retried
 from common.errors import NotFound
 from workspaces import audit
 
 
-@transaction.atomic
+@retried
 def delete_contact(*, contact_id: int, workspace_id: int, actor: Actor) -> None:
     """Forgets a person, and what they did. Ledger rows stay and name an id that leads nowhere.
 
