@@ -72,5 +72,5 @@ _WRITE = """
 _FORGET = """
     DELETE FROM executions_passedover WHERE (event_id, activation_id) IN (
         SELECT event_id, activation_id FROM executions_passedover
-        WHERE at < now() - make_interval(days => %s) ORDER BY at LIMIT %s)
+        WHERE at < now() - make_interval(days => %s) ORDER BY at LIMIT %s FOR UPDATE SKIP LOCKED)
 """

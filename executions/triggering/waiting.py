@@ -35,9 +35,11 @@ _DUE = """
     ORDER BY a.id
 """
 _EMPTIED = """
-    UPDATE executions_triggeractivation a SET emptied_at = clock_timestamp()
-    WHERE a.emptied_at IS NULL AND a.ended_at < clock_timestamp() - make_interval(secs => %s)
-        AND NOT EXISTS (SELECT FROM audiences_triggerhit h WHERE h.activation_id = a.id)
+    UPDATE executions_triggeractivation SET emptied_at = clock_timestamp() WHERE id IN (
+        SELECT a.id FROM executions_triggeractivation a
+        WHERE a.emptied_at IS NULL AND a.ended_at < clock_timestamp() - make_interval(secs => %s)
+            AND NOT EXISTS (SELECT FROM audiences_triggerhit h WHERE h.activation_id = a.id)
+        FOR NO KEY UPDATE SKIP LOCKED)
 """
 _FORGET = """
     DELETE FROM executions_triggeruse WHERE (campaign_id, contact_id) IN (

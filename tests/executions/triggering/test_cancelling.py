@@ -73,7 +73,8 @@ def test_whoever_a_cap_defers_is_stopped_and_uses_no_cap(workspace: Workspace) -
     make_cap(workspace, max=1, window_seconds=86_400)
     activation = activated(workspace, cancel_event=ORDER, campaign={"on_cap": "defer"})
     contact = make_contact(workspace)
-    happened(contact, properties=SKU, at=ago(minutes=5))
+    happened(contact, properties=SKU)
+    work(activation)
     happened(contact, properties=SKU)
     _, deferred = work(activation)
     assert counts(deferred) == {}

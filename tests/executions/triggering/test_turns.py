@@ -52,12 +52,16 @@ def test_one_promotes_a_campaigns_events_at_a_time(activation: TriggerActivation
     assert counts(execution) == {"sent": 1}
 
 
-def test_an_hour_that_ended_meanwhile_takes_nobody(activation: TriggerActivation, workspace: Workspace) -> None:
-    work(activation)
+def test_an_hour_that_ended_meanwhile_takes_nobody_and_the_next_one_does(
+    activation: TriggerActivation, workspace: Workspace
+) -> None:
+    [ended] = work(activation)
     Execution.objects.filter(activation=activation).update(state=State.FINISHED)
     happened(make_contact(workspace), properties={"sku": "B2"})
-    assert promote(activation.pk) == NOTHING
-    assert kept_for_later(activation)
+    [taking] = promote(activation.pk).running
+    assert taking != ended.pk
+    ended.refresh_from_db()
+    assert (ended.size, ended.state) == (1, State.FINISHED)
 
 
 def test_no_more_is_promoted_while_enough_waits_for_a_worker(

@@ -295,6 +295,7 @@ def test_what_still_waits_a_week_after_its_hour_is_given_up(workspace: Workspace
     activation = activated(workspace, campaign={"on_cap": "defer"})
     contact = make_contact(workspace)
     happened(contact, properties=SKU)
+    work(activation)
     happened(contact, properties=SKU)
     _, deferred = work(activation)
     assert (counts(deferred), deferred.cut_off_at) == ({}, until(deferred) + timedelta(days=7))
