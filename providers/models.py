@@ -1,3 +1,4 @@
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -87,6 +88,8 @@ class SandboxMessage(models.Model):
         indexes = [
             models.Index(fields=["workspace_id", "-id"], name="sandbox_by_workspace"),
             models.Index(fields=["execution_id", "-id"], name="sandbox_by_execution"),
+            # For erasing whoever has an address: an outbox may be told to keep millions.
+            HashIndex(fields=["address"], name="sandbox_by_address"),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from audiences.bad_value import SHOWN_LENGTH, shown
 from common.channels import Type
@@ -26,7 +27,7 @@ def scrub(*, workspace_id: int, contact_ids: Sequence[int], values: Sequence[str
     sought = _whole_words(values)
     _scrub_by_contact(workspace_id, contact_ids, sought)
     _scrub_launches(workspace_id, sought)
-    SandboxMessage.objects.filter(workspace_id=workspace_id, address__in=list(values)).delete()
+    handed_to(workspace_id=workspace_id, values=values).delete()
     AuditEntry.objects.filter(object_type="contact", object_id__in=contact_ids, workspace_id=workspace_id).update(
         object_name=ERASED
     )
@@ -35,6 +36,11 @@ def scrub(*, workspace_id: int, contact_ids: Sequence[int], values: Sequence[str
     AuditEntry.objects.filter(workspace_id=workspace_id, object_type__in=_AUDITED, object_name__in=as_kept).update(
         object_name=ERASED
     )
+
+
+def handed_to(*, workspace_id: int, values: Sequence[str]) -> QuerySet[SandboxMessage]:
+    """What the sandbox keeps of these addresses."""
+    return SandboxMessage.objects.filter(workspace_id=workspace_id, address__in=list(values))
 
 
 def scrub_late(*, workspace_id: int, contact_ids: Sequence[int], erased_at: datetime) -> None:

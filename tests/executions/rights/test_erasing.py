@@ -24,6 +24,7 @@ from audiences.upsert import upsert_contacts
 from executions.delivery.partitions import make_partitions
 from executions.models import Delivery, Execution, FrequencyUse, RecipientData
 from executions.rights.erasing import scrub_what_came_late
+from executions.rights.scrubbing import handed_to
 from executions.states import Outcome
 from providers.models import SandboxMessage
 from tests.api_client import Api
@@ -113,6 +114,20 @@ def test_nothing_in_the_database_names_them_any_more(api: Api, ana: Contact, wor
     assert messages == ["(erased)", "other"]
     for model in (Contact, Address, Event, ListMembership, AnonymousIdentity, FrequencyUse, RecipientData):
         assert not model._default_manager.exists(), model
+
+
+def test_the_outbox_is_asked_by_address(workspace: Workspace) -> None:
+    rows = [
+        SandboxMessage(
+            workspace_id=workspace.pk, delivery_id="1", type="email", address=f"{n}@example.test", content={}
+        )
+        for n in range(300)
+    ]
+    SandboxMessage.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE providers_sandboxmessage")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "sandbox_by_address" in handed_to(workspace_id=workspace.pk, values=[EMAIL, NAME]).explain()
 
 
 def test_words_that_do_not_name_them_stay_in_the_ledger(api: Api, ana: Contact) -> None:
