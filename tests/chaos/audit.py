@@ -131,29 +131,21 @@ def _uses(campaign: Campaign) -> Uses:
 _USES = "SELECT contact_id, executions FROM executions_frequencyuse WHERE workspace_id = %s"
 
 
-def _reached(campaign: Campaign) -> tuple[Uses, Uses]:
-    """By whom each contact was sent to, and by whom it may have been."""
-    sent: defaultdict[int, set[int]] = defaultdict(set)
-    doubted: defaultdict[int, set[int]] = defaultdict(set)
+def _reached(campaign: Campaign) -> Uses:
+    """By whom each contact was sent to, or may have been."""
+    found: defaultdict[int, set[int]] = defaultdict(set)
     for execution_id in campaign.executions:
         for contact, outcome, _address in campaign.rig.ask(_LEDGER, [execution_id]):
-            if OUTCOMES[outcome - 1] == "sent":
-                sent[contact].add(execution_id)
-            elif OUTCOMES[outcome - 1] == "unknown":
-                doubted[contact].add(execution_id)
-    return sent, doubted
+            if OUTCOMES[outcome - 1] in ("sent", "unknown"):
+                found[contact].add(execution_id)
+    return found
 
 
-def judge_caps(most: int, uses: Uses, reached: tuple[Uses, Uses], row: Row) -> None:
-    """Everybody who was sent to is counted, nobody who was not, and nobody more often than `most` times."""
-    sent, doubted = reached
+def judge_caps(most: int, uses: Uses, reached: Uses, row: Row) -> None:
+    """Who was sent to, or may have been, is counted, nobody else is, and nobody more often than `most` times."""
     over = [contact for contact, used in uses.items() if len(used) > most]
-    uncounted = [contact for contact, by in sent.items() if not set(by) <= set(uses.get(contact, ()))]
-    kept = [
-        contact
-        for contact, used in uses.items()
-        if not set(used) <= {*sent.get(contact, ()), *doubted.get(contact, ())}
-    ]
+    uncounted = [contact for contact, by in reached.items() if not set(by) <= set(uses.get(contact, ()))]
+    kept = [contact for contact, used in uses.items() if not set(used) <= set(reached.get(contact, ()))]
     row.require(not over, f"{len(over)} contacts are over the cap: {over[:SHOWN]}")
     row.require(not uncounted, f"{len(uncounted)} were sent to and are not counted: {uncounted[:SHOWN]}")
     row.require(not kept, f"{len(kept)} are counted and were not sent to: {kept[:SHOWN]}")
