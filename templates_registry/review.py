@@ -54,7 +54,7 @@ def review(*, type: Type | str, purpose: str, content: Mapping[str, str], fields
     seen = preview_in_child(parts, fields)
     problems += seen.problems
     if not seen.errors:
-        problems += _html_problems(type, purpose, content)
+        problems += _link_problems(type, purpose, content)
     rendered = None if seen.errors else assemble(seen.rendered)
     return Review(problems, rendered, seen.missing, _together(seen.variables))
 
@@ -84,12 +84,9 @@ def _required_problems(type: Type | str, content: Mapping[str, str]) -> list[Pro
     ]
 
 
-def _html_problems(type: Type | str, purpose: str, content: Mapping[str, str]) -> list[Problem]:
+def _link_problems(type: Type | str, purpose: str, content: Mapping[str, str]) -> list[Problem]:
     html = content.get("html") or ""
-    if type != Type.EMAIL or not html.strip():
+    if type != Type.EMAIL or purpose != "marketing" or not html.strip() or liquid.has_unsubscribe_link(html):
         return []
-    problems = liquid.html_problems(html)
-    if purpose == "marketing" and not liquid.has_unsubscribe_link(html):
-        message = "A marketing email needs an unsubscribe link that every recipient gets."
-        problems.append(Problem("html", None, None, "no_unsubscribe_link", message, _UNSUBSCRIBE_HINT))
-    return problems
+    message = "A marketing email needs an unsubscribe link that every recipient gets."
+    return [Problem("html", None, None, "no_unsubscribe_link", message, _UNSUBSCRIBE_HINT)]

@@ -20,6 +20,7 @@ from typing import Any
 
 from templates_registry.liquid.checks import check
 from templates_registry.liquid.limits import LimitExceeded, MissingVariable, RenderError
+from templates_registry.liquid.links import html_problems
 from templates_registry.liquid.part import Escape, compile_part
 from templates_registry.liquid.problems import Problem
 from templates_registry.liquid.variables import Variable, variables
@@ -28,9 +29,14 @@ CPU_SECONDS = 1.0
 WALL_SECONDS = 10.0
 """Beyond the CPU limit, for a machine that is busy with other things."""
 MEMORY_BYTES = 256 * 1024 * 1024
+MOST_SEEN = 100
+"""Links and images that are named; a page of thousands is not better known by more."""
+_HARDEST_SECONDS = 60
+"""What no child can lift; it is stopped long before."""
 _ROOT = Path(__file__).resolve().parents[2]
 _AT = "part: "
 _TOO_SLOW = f"The template took longer than {CPU_SECONDS:g} s."
+_NOT_READ = f"The HTML takes longer than {CPU_SECONDS:g} s to read: its links and images were not looked at."
 _TOO_BIG = f"The template needs more than {MEMORY_BYTES // 2**20} MB of memory."
 
 
@@ -86,12 +92,29 @@ def _ask(parts: Sequence[PartSource], fields: Mapping[str, object] | None) -> Pr
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return _failed(_last_line(error.stderr), "too_slow", _TOO_SLOW)
+        return _answered(error.stdout) or _failed(_last_line(error.stderr), "too_slow", _TOO_SLOW)
     if done.returncode in (-signal.SIGXCPU, -signal.SIGVTALRM):
-        return _failed(_last_line(done.stderr), "too_slow", _TOO_SLOW)
-    if done.returncode != 0:
-        return _failed(_last_line(done.stderr), "too_much_memory", _TOO_BIG)
-    answer: dict[str, Any] = json.loads(done.stdout)
+        return _answered(done.stdout) or _failed(_last_line(done.stderr), "too_slow", _TOO_SLOW)
+    return _answered(done.stdout) or _failed(_last_line(done.stderr), "too_much_memory", _TOO_BIG)
+
+
+def _answered(stdout: bytes | None) -> Preview | None:
+    """What the child said: its answer, and as a second line what it saw in the HTML, where it came so far."""
+    lines = (stdout or b"").split(b"\n")
+    if len(lines) < 2:
+        return None
+    preview = _preview(json.loads(lines[0]))
+    if preview.errors:
+        return preview
+    if len(lines) > 2:
+        preview.problems.extend(Problem(**item) for item in json.loads(lines[1]))
+    else:
+        hint = "Check that its tags, comments and quotes are closed."
+        preview.problems.append(Problem("html", None, None, "html_not_read", _NOT_READ, hint, "warn"))
+    return preview
+
+
+def _preview(answer: dict[str, Any]) -> Preview:
     found = {name: [_variable(item) for item in items] for name, items in answer["variables"].items()}
     return Preview(answer["rendered"], [Problem(**item) for item in answer["problems"]], answer["missing"], found)
 
@@ -125,15 +148,30 @@ def main() -> None:
         answer = json.dumps(_answer(parts, request["fields"]))
     except MemoryError:
         answer = json.dumps(asdict(_failed("", "too_much_memory", _TOO_BIG)))
-    sys.stdout.write(answer)
+    sys.stdout.write(f"{answer}\n")
+    sys.stdout.flush()
+    if '"level": "error"' not in answer:
+        # Last, and with as much time again: Python's HTML parser takes quadratic time over tags that are never closed.
+        _limit_time()
+        sys.stdout.write(f"{json.dumps(_seen_in_html(parts))}\n")
 
 
-def _limit() -> None:
+def _seen_in_html(parts: Sequence[PartSource]) -> list[dict[str, object]]:
+    pages = [part for part in parts if part.escape == "html" and part.source.strip()]
+    found = [problem for part in pages for problem in html_problems(part.source, part=part.name)]
+    return [problem.as_json() for problem in found[:MOST_SEEN]]
+
+
+def _limit_time() -> None:
     # What starting took doesn't count: the timer runs from here, and the hard limit is there in case it doesn't.
     signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime + CPU_SECONDS) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, _HARDEST_SECONDS))
+
+
+def _limit() -> None:
+    _limit_time()
     memory = _address_space() + MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

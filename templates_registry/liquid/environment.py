@@ -28,6 +28,8 @@ from templates_registry.liquid.limits import (
     check_length,
 )
 
+MAX_SHOWN_NAME = 200
+"""Characters of a missing variable's name, which the ledger repeats for each who lacks it."""
 REFUSED_TAGS = ("include", "render")
 
 
@@ -130,7 +132,7 @@ def required_name(expression: Expression) -> str | None:
     if any(item.name == "default" for item in filters):
         return None
     path = _first_path(expression)
-    return str(path) if path is not None else None
+    return str(path)[:MAX_SHOWN_NAME] if path is not None else None
 
 
 def _first_path(expression: Expression) -> Path | None:

@@ -14,7 +14,7 @@ from templates_registry.liquid import (
     limits,
     variables,
 )
-from templates_registry.liquid.child import PartSource, check_in_child, preview_in_child
+from templates_registry.liquid.child import MOST_SEEN, PartSource, check_in_child, preview_in_child
 from templates_registry.liquid.environment import parse
 from templates_registry.liquid.part import Part
 
@@ -175,6 +175,22 @@ def test_the_child_is_stopped_when_it_takes_too_much_memory() -> None:
     rows = [{"x": "\U0001f600" * 99} for _ in range(9_000)]
     preview = preview_in_child([PartSource("html", copies, "html")], {"all": rows})
     assert preview.errors[0].part == "html"
+
+
+def test_html_that_is_slow_to_read_is_left_unread() -> None:
+    preview = preview_in_child([PartSource("html", "<a '" * 120_000, "html")], {})
+    assert [(problem.code, problem.level) for problem in preview.problems] == [("html_not_read", "warn")]
+    assert preview.rendered["html"] == "<a '" * 120_000
+
+
+def test_the_child_looks_at_links_and_images() -> None:
+    source = "<a href='http://x.test'>a</a>\n<img src='x'>"
+    preview = preview_in_child([PartSource("html", source, "html")], {})
+    assert [(problem.code, problem.line) for problem in preview.problems] == [
+        ("link_not_https", 1),
+        ("image_without_alt", 2),
+    ]
+    assert len(preview_in_child([PartSource("html", "<img>" * 200, "html")], {}).problems) == MOST_SEEN
 
 
 @pytest.mark.parametrize("source", ["{{ (1..30000000) | join }}", DOUBLING], ids=["range", "replace chain"])

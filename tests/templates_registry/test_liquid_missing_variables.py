@@ -70,3 +70,9 @@ def test_shows_what_is_not_missing(source: str, fields: dict[str, Any], text: st
 
 def test_plain_rendering_leaves_a_hole() -> None:
     assert compile_part("Hi {{ first_name }}.", escape="text", strict=False).render({}) == b"Hi ."
+
+
+def test_an_endless_name_is_cut() -> None:
+    with pytest.raises(MissingVariable) as missing:
+        compile_part("{{ a" + ".a" * 2_000 + " }}", escape="text").render({})
+    assert missing.value.name == ("a." * 100)[:200]
