@@ -58,7 +58,7 @@ def work(activation: TriggerActivation) -> list[Execution]:
 
 
 def _send(promoted: Promoted) -> None:
-    for execution in Execution.objects.filter(pk__in=promoted.planned):
+    for execution in Execution.objects.filter(pk__in=promoted.planned).order_by("pk"):
         deliver(execution)
-    for execution in Execution.objects.filter(pk__in=promoted.running):
+    for execution in Execution.objects.filter(pk__in=promoted.running).order_by("pk"):
         drain_all(execution)
