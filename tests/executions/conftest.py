@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from executions.delivery import rates
 from executions.delivery.runtime import close_runtime
 from tests.executions.work import forget_rates
 from tests.factories import make_contacts, make_list
@@ -14,9 +15,11 @@ from workspaces.models import Workspace
 
 
 @pytest.fixture(autouse=True)
-def _engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
+def _engine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Journals of its own; no event loop, connection or rate outlasts the test."""
     settings.STATE_DIR = tmp_path
+    monkeypatch.setattr(rates, "TIMEOUT_SECONDS", 30.0)  # a busy machine is no silent Valkey
+    monkeypatch.setattr(rates.Rates, "_silent_until", 0.0)
     forget_rates()
     yield
     close_runtime()

@@ -1,6 +1,6 @@
 """A process that takes tokens as a worker would: `python -m tests.executions.rate_taker PROVIDER RATE SECONDS`.
 
-Says `ready`, begins when it reads a line, and prints a line `time tokens` for each grant, by the machine's clock.
+Says `ready`, begins when it reads a line, and prints `before after tokens` for each grant, by the machine's clock.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def take(provider_id: int, rate: int, seconds: float) -> None:
     while (now := time.monotonic()) < ends:
         taken = await way.take(asked, 7)
         if taken.granted:
-            sys.stdout.write(f"{now} {taken.granted}\n")
+            sys.stdout.write(f"{now} {time.monotonic()} {taken.granted}\n")
         await asyncio.sleep(0.001)
     await way.close()
 
