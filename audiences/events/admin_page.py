@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from audiences.events.content import ID_LENGTH, NAME_LENGTH
 from audiences.events.models import Event, EventSource
-from audiences.events.selectors import NEWEST_FIRST, events_of, events_on_wire, people_named
+from audiences.events.selectors import NEWEST_FIRST, addresses_of, events_of, events_on_wire, people_named
 from common.pagination import Page, PageRequest, read_rows
 from common.rendering import dump
 from workspaces.admin_scope import workspaces_of
@@ -101,20 +101,27 @@ def _read(workspace: Workspace | None, filters: Mapping[str, str], older_than: i
 def _found(workspace: Workspace, filters: Mapping[str, str]) -> Any:
     found = events_of(workspace_id=workspace.pk, name=filters.get("name"))
     if person := filters.get("person"):
-        return found.filter(contact_id__in=people_named(workspace_id=workspace.pk, text=person))
+        people = people_named(workspace_id=workspace.pk, text=person)
+        # Who is nobody's name may be an SDK's anonymous id.
+        return found.filter(contact_id__in=people) if people else found.filter(contact_id=None, anonymous_id=person)
     return found
 
 
 def _shown(workspace: Workspace | None, events: Sequence[Event], triggered: Triggered) -> list[dict[str, Any]]:
-    found = triggered(workspace.pk, events) if workspace else {}
+    if workspace is None:
+        return []
+    found = triggered(workspace.pk, events)
+    rows = events_on_wire(list(events))
+    unnamed = {row["contact_id"] for row in rows if row["external_id"] is None} - {None}
+    addresses = addresses_of(workspace_id=workspace.pk, contact_ids=unnamed) if unnamed else {}
     return [
         {
             **row,
-            "person": row["external_id"] or (f"contact {row['contact_id']}" if row["contact_id"] else ""),
+            "person": row["external_id"] or addresses.get(row["contact_id"]) or f"contact {row['contact_id']}",
             "source_words": EventSource(row["source"]).label,
             "glance": json.dumps(row["properties"], ensure_ascii=False) if row["properties"] else "",
             "triggered": found.get(row["event_id"], ()),
             "whole": json.dumps(json.loads(dump(row)), ensure_ascii=False, indent=2),
         }
-        for row in events_on_wire(list(events))
+        for row in rows
     ]

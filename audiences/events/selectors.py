@@ -1,12 +1,13 @@
 """Reads events, newest first, always of one workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
 from audiences.events.models import Event
 from audiences.models import Address, Contact
+from common.channels import Type
 from workspaces.models import App
 
 NEWEST_FIRST = ("-id",)
@@ -34,6 +35,15 @@ def people_named(*, workspace_id: int, text: str) -> list[int]:
     found = [_contact_id(workspace_id, text)]
     holders = Address.objects.filter(workspace_id=workspace_id, value__in={text, text.lower()})
     return [*filter(None, found), *holders.order_by("contact_id").values_list("contact_id", flat=True)[:100]]
+
+
+def addresses_of(*, workspace_id: int, contact_ids: Collection[int]) -> dict[int, str]:
+    """An email address of each, else a phone number; of those who have one."""
+    held = Address.objects.filter(
+        workspace_id=workspace_id, contact_id__in=contact_ids, type__in=(Type.EMAIL, Type.SMS)
+    )
+    first = held.order_by("contact_id", "type", "pk").distinct("contact_id")
+    return dict(first.values_list("contact_id", "value"))
 
 
 def events_on_wire(events: Sequence[Event]) -> list[dict[str, Any]]:

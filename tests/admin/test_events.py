@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audiences.events.sdk.accepting import accept_messages
 from tests.admin.conftest import signed_in
-from tests.factories import make_contact, make_event, make_member, make_workspace
-from workspaces.models import Membership, Workspace
+from tests.factories import make_app, make_contact, make_event, make_member, make_workspace
+from workspaces.models import App, Membership, Workspace
 from workspaces.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +21,11 @@ ROWS = f"{PAGE}rows/"
 @pytest.fixture
 def viewer(workspace: Workspace) -> Client:
     return signed_in(make_member(workspace, Role.VIEWER))
+
+
+@pytest.fixture
+def app(workspace: Workspace) -> App:
+    return make_app(workspace, "shop-web")
 
 
 def names(answer: Any) -> list[str]:
@@ -49,6 +55,20 @@ def test_filters_are_by_name_and_person(viewer: Client, workspace: Workspace) ->
         assert names(viewer.get(page, {"person": "user-2"})) == ["b"]
         assert names(viewer.get(page, {"person": "One@example.test"})) == ["a"]
         assert names(viewer.get(page, {"person": "nobody"})) == []
+
+
+def test_whose_name_it_is_not_may_be_an_anonymous_id(viewer: Client, app: App) -> None:
+    visit = {"type": "track", "event": "visited", "anonymousId": "n-1"}
+    accept_messages(app=app, messages=[visit, {**visit, "anonymousId": "n-2"}])
+    assert [row["anonymous_id"] for row in viewer.get(ROWS, {"person": "n-1"}).context["rows"]] == ["n-1"]
+
+
+def test_a_person_without_an_external_id_is_shown_by_an_address(viewer: Client, workspace: Workspace) -> None:
+    for email in ("ana@example.test", None):
+        make_event(make_contact(workspace, external_id=None, email=email), name="a")
+    nameless, ana = (row["person"] for row in viewer.get(ROWS).context["rows"])
+    assert ana == "ana@example.test"
+    assert nameless.startswith("contact ")
 
 
 def test_older_ones_are_a_page_away(viewer: Client, workspace: Workspace) -> None:

@@ -244,6 +244,11 @@ def test_events_are_listed_newest_first_and_filtered(api: Api, workspace: Worksp
     assert second["next"] is None
 
 
+@pytest.mark.parametrize("query", ["name=%00", "external_id=a%00", "contact_id=%00", "after=%00", "name=%FF"])
+def test_a_strange_question_is_refused_or_finds_nothing(query: str, api: Api) -> None:
+    assert api.get(f"{PATH}?{query}").status_code in (200, 422)
+
+
 def test_keys_need_their_scopes(workspace: Workspace) -> None:
     reader, writer = Api.of(workspace, "events:read"), Api.of(workspace, "events:write")
     assert reader.post(PATH, {"name": "a"}).status_code == 403
