@@ -110,7 +110,11 @@ def _report(campaign: Campaign, launched: Launched, budget_seconds: float) -> di
         ],
         "samples": [_sample(content, candidate) for candidate in forecast.samples],
         "problems": launch_problems(
-            campaign, execution, would_send=forecast.would_send, render_errors=forecast.render_errors
+            campaign,
+            execution,
+            would_send=forecast.would_send,
+            render_errors=forecast.render_errors,
+            began=clocks.began,
         ),
     }
 

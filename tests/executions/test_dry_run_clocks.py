@@ -1,18 +1,20 @@
 """A dry run says who waits, and who is skipped, by their own clocks, as the execution then finds."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from common.authorship import SYSTEM
 from executions.launching import dry_run as dry_runs
+from executions.launching.checks import database_time
 from executions.launching.dry_run import dry_run
 from executions.launching.dry_run_pages import PageRead, read_page
 from executions.launching.launch import launch
 from executions.launching.request import LaunchRequest
 from executions.models import Execution, QuietHours
 from executions.reading.progress import progress_of
-from tests.executions.own_clocks import EAST, HOME, WEST, by_reason, quiet_now, wall_now
+from tests.executions.own_clocks import EAST, HOME, HOUR, WEST, by_reason, quiet_now, wall_now
 from tests.executions.work import deliver
 from tests.factories import make_campaign as make_any_campaign
 from tests.factories import make_cap, make_contact, make_contacts, make_template
@@ -67,6 +69,21 @@ def test_quiet_hours_that_hold_until_after_the_cut_off(workspace: Workspace) -> 
     assert (foreseen["would_send"], foreseen["waiting"]) == (3, {})
     assert foreseen["skipped"] == {"cut_off": 3}
     assert (execution.state, by_reason(execution)) == ("finished", {"sent": 3, "cut_off": 3})
+
+
+@pytest.mark.parametrize(("rate", "left_over"), [(1, 3), (2, 1), (3, 0)])
+def test_a_rate_that_is_too_low_for_the_cut_off(workspace: Workspace, rate: int, left_over: int) -> None:
+    make_contacts(workspace, 4, attributes={"first_name": "Ana"})
+    begins = (database_time() + HOUR).replace(microsecond=0)
+    request = LaunchRequest(
+        audience={"type": "all"},
+        scheduled_for=begins,
+        cut_off={"at": (begins + timedelta(seconds=100)).isoformat()},
+        rate_per_minute=rate,
+    )
+    problems = dry_run(campaign=make_campaign(workspace), request=request)["problems"]
+    words = {"rate_too_low": f"At {rate} a minute the cut-off comes before about {left_over} of them."}
+    assert {one["code"]: one["message"] for one in problems} == (words if left_over else {})
 
 
 def test_in_recipients_local_time(workspace: Workspace) -> None:
