@@ -10,6 +10,7 @@ _BREAKS = re.compile(r"[\r\n\t]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _ATOM_WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _WORD_OVERHEAD = len("=?utf-8?b??=")
+_LONG_END = re.compile(rb"(?<![^\n])([^\r\n]{74,75})(=(?:20|09))(?=\r\n|\Z)")
 _NOT_LITERAL_IN_QP = bytes(range(0x20, 0x7F)).replace(b"=", b"") + b"\r\n\t"
 
 
@@ -88,9 +89,10 @@ def _base64(body: bytes) -> bytes:
 
 def _quoted_printable(body: bytes) -> bytes:
     encoded = binascii.b2a_qp(body, istext=True)
-    if b"\r\n" in body:
-        return encoded
-    return encoded.replace(b"=\n", b"=\r\n")  # without a CRLF to copy, b2a_qp breaks lines with a bare LF
+    if b"\r\n" not in body:
+        encoded = encoded.replace(b"=\n", b"=\r\n")  # without a CRLF to copy, b2a_qp breaks lines with a bare LF
+    # It doesn't count the two octets by which white space at the end of a line grows.
+    return _LONG_END.sub(rb"\1=\r\n\2", encoded) if b"=20" in encoded or b"=09" in encoded else encoded
 
 
 def _literal(text: str) -> bool:

@@ -132,6 +132,15 @@ def test_encoded_bodies_have_short_lines(body: str) -> None:
     assert max(map(len, octets.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
 
 
+@pytest.mark.parametrize("end", [" ", "\t", " \t", "é "])
+def test_white_space_at_the_end_of_a_line_makes_it_no_longer(end: str) -> None:
+    body = "é\r\n" + "\r\n".join("a" * length + end for length in range(60, 90))
+    octets = build(html=body.encode()).encode(eight_bit=False)
+    (page,) = (part for part in parse(octets).walk() if not part.is_multipart())
+    assert read(page) == body.encode()
+    assert max(map(len, octets.split(b"\r\n"))) <= 76
+
+
 @given(BODY)
 def test_line_ends_become_crlf_and_nothing_else_changes(body: str) -> None:
     result = crlf(body.encode())
