@@ -20,7 +20,6 @@ from executions.launching.checks import database_time
 from executions.launching.dry_run_clocks import ClocksAhead
 from executions.launching.dry_run_pages import (
     Candidate,
-    OutOfTime,
     Rest,
     Rule,
     capped_contacts,
@@ -29,12 +28,12 @@ from executions.launching.dry_run_pages import (
     count_rest,
     read_page,
     rules_of,
-    within,
 )
 from executions.launching.dry_run_problems import launch_problems
 from executions.launching.dry_run_schedule import Hours, contacts_by_zone, schedule_shown
 from executions.launching.duplicates import duplicates_in
 from executions.launching.forecast import CUT_OFF, QUIET, Forecast
+from executions.launching.in_time import OutOfTime, within
 from executions.launching.launch import Launched, freeze
 from executions.launching.request import LaunchRequest
 from executions.models import Execution

@@ -1,14 +1,12 @@
 """Reads what a dry run needs, a page of contacts at a time, with the planner's own classification."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import QueryCanceled
+from django.db import connection
 from psycopg.sql import SQL, Composable, Literal
 
 from executions.cap_words import describe
@@ -132,24 +130,6 @@ def count_contacts(scope: Scope, audience: Mapping[str, Any], *, until: int) -> 
 def contacts_expected(scope: Scope, audience: Mapping[str, Any], *, after: int = 0, until: int) -> int:
     """By PostgreSQL's statistics, where there is no time to count them."""
     return rows_expected(contacts_sql(replace(scope, audience=audience), after=after, until=until))
-
-
-class OutOfTime(Exception):
-    """A query was stopped."""
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """An end for each of the queries. Raises OutOfTime."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {max(int(seconds * 1000), 1)}")
-            yield
-            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
-    except OperationalError as error:
-        if not isinstance(error.__cause__, QueryCanceled):
-            raise
-        raise OutOfTime from None
 
 
 def capped_contacts(workspace_id: int, rules: Sequence[Rule], contact_ids: Collection[int]) -> dict[int, int]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from audiences.models import Upload
 from executions.delivery.classify import Scope
-from executions.launching.dry_run_pages import OutOfTime, contacts_expected, count_contacts, within
+from executions.launching.dry_run_pages import contacts_expected, count_contacts
+from executions.launching.in_time import OutOfTime, within
 
 
 def duplicates_in(scope: Scope, *, contacts: int, until: int, seconds: float) -> tuple[int, bool]:

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from audiences.models import Contact
 from campaigns.models import Campaign
+from executions.launching import moments
 from executions.models import Execution, Schedule
 from tests.api_client import Api
 from tests.factories import make_campaign, make_contact, make_list, make_segment
@@ -64,6 +66,16 @@ def test_recipients_local_time_begins_with_the_first_zone_that_contacts_have(api
     execution = Execution.objects.get(pk=answer["execution_id"])
     assert f"{execution.local_time:%Y-%m-%dT%H:%M}" == AT_TEN
     assert execution.local_past == "next_day"
+
+
+def test_where_zones_take_too_long_to_find_the_first_of_the_world_counts(
+    api: Api, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Contact.objects.update(timezone="Europe/Berlin")
+    monkeypatch.setattr(moments, "_ZONES", "SELECT pg_sleep(60)::text || %s")
+    monkeypatch.setattr(moments, "ZONES_SECONDS", 0.01)
+    answer = execute(api, campaign, schedule={"at": AT_TEN, "timezone": "recipient", "when_past": "skip"}).json()
+    assert answer["scheduled_for"] == f"{IN_A_MONTH - timedelta(days=1)}T19:55:00Z"
 
 
 def test_a_dry_run_says_how_many_are_due_when(api: Api, campaign: Campaign) -> None:
