@@ -6,8 +6,8 @@ So an accepted event has its hits, or neither exists. What happens to them later
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache, partial
-from typing import NamedTuple
+from functools import cache, cached_property, partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -77,10 +77,11 @@ def _hits(arrived: Sequence[Arrived], triggers: Sequence[EventTrigger], now: dat
     for trigger in triggers:
         by_name[trigger.event_name].append(trigger)
     for event_id, month, received_at, event in arrived:
+        properties = _Properties(event.properties)
         for trigger in by_name.get(event.name, ()):
             if trigger.activation_id is None or (received_at < now and not _was_active(trigger, received_at)):
                 continue
-            if _fits(event, trigger, moment):
+            if _fits(event, properties, trigger, moment):
                 due_at = max(now, received_at + timedelta(seconds=trigger.delay_seconds))
                 yield Hit(trigger.activation_id, event.contact_id, event_id, month, event.at, due_at)
 
@@ -89,14 +90,26 @@ def _was_active(trigger: EventTrigger, at: datetime) -> bool:
     return trigger.activated_at is not None and trigger.activated_at <= at
 
 
-def _fits(event: NewEvent, trigger: EventTrigger, moment: _Asked) -> bool:
+class _Properties:
+    """Read once, and only if a trigger asks for them."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def read(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = orjson.loads(self._text)
+        return found
+
+
+def _fits(event: NewEvent, properties: _Properties, trigger: EventTrigger, moment: _Asked) -> bool:
     """Only what a server says, with a key that is not public, is an event of the business."""
     if trigger.business:
         if event.contact_id is not None or event.source != EventSource.SERVER:
             return False
     elif event.contact_id is None:
         return False
-    return not trigger.conditions or fits_all(orjson.loads(event.properties), trigger.conditions, moment)
+    return not trigger.conditions or fits_all(properties.read, trigger.conditions, moment)
 
 
 def _tell_workers(wake: Mapping[int, float]) -> None:

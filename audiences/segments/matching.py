@@ -29,10 +29,11 @@ def fits_all(properties: Mapping[str, Any], conditions: Sequence[Condition], mom
 
 def fits(properties: Mapping[str, Any], condition: Condition, moment: Callable[[], Moment]) -> bool:
     """`condition` as `comparison_sql` takes it."""
-    operator = condition["operator"]
-    positive = {**condition, "operator": OPPOSITES.get(operator, operator)}
     value = properties.get(condition["name"])
-    return _BY_TYPE[condition["value_type"]](value, positive, moment) is not (operator in OPPOSITES)
+    opposite = OPPOSITES.get(condition["operator"])
+    if opposite is not None:
+        return not _BY_TYPE[condition["value_type"]](value, {**condition, "operator": opposite}, moment)
+    return _BY_TYPE[condition["value_type"]](value, condition, moment)
 
 
 def _any(value: Any, condition: Condition, moment: Callable[[], Moment]) -> bool:

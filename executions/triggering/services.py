@@ -25,7 +25,8 @@ from executions.triggering.request import ActivationRequest
 from workspaces.audit import record
 
 NOTHING_ACTIVATED = "Nothing was activated."
-MOST_OF_AN_EVENT = 100
+# A call of ten thousand events is held against all of them, and each may fit.
+MOST_OF_AN_EVENT = 50
 
 
 @dataclass(frozen=True, slots=True)
