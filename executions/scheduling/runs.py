@@ -134,7 +134,8 @@ def _reason(
     if refusal is None and not runs.missed:
         return None
     if refusal is None:
-        message = f"{runs.missed} runs before {when} were missed, as no worker was there to make them."
+        many = "1 run" if runs.missed == 1 else f"{runs.missed} runs"
+        message = f"Missed {many} before {when}, as no worker was there to make what was due."
         return {"code": MISSED, "message": message, "at": now.isoformat()}
     message = f"The run of {when} was {'too late' if late else 'refused'}: {_words(refusal)}"
     if paused:

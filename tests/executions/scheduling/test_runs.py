@@ -85,7 +85,7 @@ def test_of_missed_runs_the_latest_is_made_up_for(campaign: Campaign) -> None:
     moved = again(schedule)
     assert (moved.runs, moved.missed) == (1, 5)
     assert moved.state_reason["code"] == "missed"
-    assert moved.state_reason["message"].startswith("5 runs before")
+    assert moved.state_reason["message"].startswith("Missed 5 runs before")
     assert moved.next_run == execution.schedule_run + timedelta(hours=1)
 
 
