@@ -126,7 +126,7 @@ class SegmentAdmin(ServiceModelAdmin):
         except Invalid as error:
             return JsonResponse({**wanted, "errors": _on_page(error.errors)})
         except DomainError as error:
-            return JsonResponse({**wanted, "errors": [{"field": "rule", "message": error.detail, "hint": None}]})
+            return JsonResponse({**wanted, "stopped": error.detail})
         sample = [
             {"id": one.pk, "name": str(one), "attributes": _short(one.attributes), "url": _contact_url(one.pk)}
             for one in seen.sample

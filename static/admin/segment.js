@@ -13,28 +13,32 @@ const FILTER = { name: "", value_type: "text", operator: "equals", value: "" };
 let root = null;
 let asked = 0;
 let timer = null;
+let touched = false;
 
-// A rule as the API has it becomes groups, which may be negated, and conditions; and back.
+// A rule as the API has it becomes groups, which may be negated, and conditions; and back, the same as it was: a group
+// that only holds what stood alone is `bare`, and left out again.
 
 function opened(rule) {
   if (rule.type === "and" || rule.type === "or") return { group: rule.type, negated: false, children: (rule.conditions ?? []).map(opened) };
   if (rule.type !== "not") return { leaf: structuredClone(rule) };
   const inner = opened(rule.condition ?? {});
-  return inner.group && !inner.negated ? { ...inner, negated: true } : { group: "or", negated: true, children: [inner] };
+  return inner.group && !inner.negated && !inner.bare ? { ...inner, negated: true } : { group: "or", negated: true, bare: true, children: [inner] };
 }
 
 function closed(node, path) {
   node.path = path;
   if (node.leaf) return node.leaf;
   const inside = node.negated ? `${path}.condition` : path;
-  const rule = { type: node.group, conditions: node.children.map((child, i) => closed(child, `${inside}.conditions[${i}]`)) };
+  const rule = node.bare && node.children.length === 1
+    ? closed(node.children[0], inside)
+    : { type: node.group, conditions: node.children.map((child, i) => closed(child, `${inside}.conditions[${i}]`)) };
   return node.negated ? { type: "not", condition: rule } : rule;
 }
 
 function openRoot(rule) {
   const node = rule && typeof rule === "object" ? opened(rule) : null;
   if (!node) return { group: "and", negated: false, children: [{ leaf: fresh("attribute") }] };
-  return node.group ? node : { group: "and", negated: false, children: [node] };
+  return node.group ? node : { group: "and", negated: false, bare: true, children: [node] };
 }
 
 // Drawing
@@ -190,7 +194,7 @@ async function ask() {
 }
 
 function show(answer) {
-  showErrors(answer.errors ?? []);
+  showErrors(touched ? answer.errors ?? [] : []);
   const fits = page.querySelector("[data-fits]");
   const sample = page.querySelector("[data-sample]");
   askForEvent(page.querySelector("[data-event]"), answer.event ?? [], soon);
@@ -199,8 +203,8 @@ function show(answer) {
     sample.replaceChildren();
     return;
   }
-  if (answer.errors) {
-    fits.replaceChildren(element("p", "v-quiet", "Complete the rule to see who fits it."));
+  if (answer.errors || answer.stopped) {
+    fits.replaceChildren(answer.stopped ? element("p", "v-bad", answer.stopped) : element("p", "v-quiet", "Complete the rule to see who fits it."));
     sample.replaceChildren();
     return;
   }
@@ -269,6 +273,8 @@ async function begin() {
   const row = text.closest(".field-rule") ?? text.parentElement;
   const raw = page.querySelector("[data-raw]");
   const failed = "failed" in page.dataset;
+  touched = failed || Boolean(builder.rule);
+  for (const kind of ["input", "change", "click"]) form.addEventListener(kind, () => { touched = true; });
   raw.checked = failed;
   row.hidden = !raw.checked;
   raw.addEventListener("change", () => { row.hidden = !raw.checked; if (raw.checked) text.focus(); });

@@ -9,6 +9,7 @@ from django.test import Client
 
 from audiences.events.server_events import accept_events
 from audiences.models import Segment
+from audiences.segments.selectors import TooSlow
 from audiences.segments.words import words_of
 from executions.states import State
 from tests.factories import (
@@ -86,6 +87,17 @@ def test_a_preview_of_nonsense_says_what_is_wrong(staff: Staff, workspace: Works
     answer = staff(Role.VIEWER).post(f"{SEGMENTS}preview/", {"workspace": workspace.pk, "rule": body})
     assert answer.status_code == 200
     assert answer.json()["errors"]
+
+
+def test_a_count_that_takes_too_long_says_so(
+    staff: Staff, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(**question: Any) -> None:
+        raise TooSlow("Finding who fits took more than 10 seconds, so it was stopped.")
+
+    monkeypatch.setattr("audiences.segments.admin.preview_segment", slow)
+    answer = staff(Role.VIEWER).post(f"{SEGMENTS}preview/", {"workspace": workspace.pk, "rule": json.dumps(PRO)})
+    assert "10 seconds" in answer.json()["stopped"]
 
 
 def test_names_that_are_in_use_are_offered(staff: Staff, workspace: Workspace, other_workspace: Workspace) -> None:
