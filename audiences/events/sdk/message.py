@@ -56,7 +56,8 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
     group_id = parse_id(given.get("groupId"), field="groupId") if kind == "group" else None
     context = given.get("context") if given.get("context") is not None else arrival.context
     if kind == "identify":
-        given = {**given, "traits": _all_traits(given.get("traits"), context)}
+        traits, context = _all_traits(given.get("traits"), context)
+        given = {**given, "traits": traits}
     traits = given.get("traits")
     event, untimely = _event(kind, given, arrival, context)
     event.anonymous_id = anonymous_id
@@ -74,12 +75,13 @@ def parse_message(index: int, given: object, arrival: Arrival, *, kind: str | No
     )
 
 
-def _all_traits(traits: object, context: object) -> object:
-    """RudderStack's SDKs put them into the context. What is no object is refused later, in the parser's words."""
+def _all_traits(traits: object, context: object) -> tuple[object, object]:
+    """And what is left of the context: RudderStack's SDKs put the traits into it. What is no object is refused later,
+    in the parser's words."""
     told = context.get("traits") if isinstance(context, dict) else None
-    if not isinstance(told, dict) or not (traits is None or isinstance(traits, dict)):
-        return traits
-    return {**told, **(traits or {})}
+    if not isinstance(context, dict) or not isinstance(told, dict) or not (traits is None or isinstance(traits, dict)):
+        return traits, context
+    return {**told, **(traits or {})}, {name: one for name, one in context.items() if name != "traits"}
 
 
 def _kind(value: object) -> str:

@@ -201,6 +201,15 @@ def test_who_says_who_they_are_in_a_batch_tells_more_in_it(sdk: Sdk) -> None:
     assert attributes == {"u-1": {"plan": "pro"}, "u-2": {"plan": "free"}}
 
 
+def test_traits_in_the_context_are_kept_and_measured_once(sdk: Sdk) -> None:
+    """As RudderStack's SDKs send them."""
+    about = {"about": "x" * 20_000}
+    sdk.kept("identify", {"userId": "u-1", "context": {"traits": about, "ip": "::1"}})
+    event = Event.objects.get()
+    assert (event.properties, event.context) == (about, {"ip": "::1"})
+    assert Contact.objects.get().attributes == about
+
+
 def test_group_is_an_attribute(sdk: Sdk) -> None:
     sdk.kept("group", {"userId": "u-1", "groupId": "acme", "traits": {"industry": "shoes"}})
     assert Contact.objects.get().attributes == {"group_id": "acme"}
