@@ -4,7 +4,7 @@ import select
 import time
 from collections.abc import Callable
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def wait_until[T](

@@ -15,7 +15,7 @@ from workspaces.models import User, Workspace
 
 FOLDER = Path(__file__).parent
 PASSWORD = "correct horse battery staple"
-PATIENCE = 20_000.0  # milliseconds
+PATIENCE = 60_000.0  # milliseconds
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -3,14 +3,14 @@
 import socket
 import threading
 
+from config.embedded.ports import free_port
+
 
 class PlainRelay:
     """On a port of its own, closed at first. `recipients` are those whose message was accepted, in order."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.recipients: list[str] = []
         self._left: int | None = None
         self._lock = threading.Lock()

@@ -1,7 +1,6 @@
 """Through the real SMTP adapter to a real receiver: what a relay's absence does to an execution."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from email.message import Message
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from config.embedded.ports import free_port
 from executions.delivery import rounds
 from executions.delivery.planning import plan
 from executions.delivery.runtime import runtime
@@ -47,10 +47,7 @@ class Slow(Mailbox):
 @pytest.fixture
 def port() -> int:
     """Free, so that connecting to it is refused until somebody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from tests.running.mailbox import Mailbox
-from tests.running.processes import Stack, migrate
+from tests.running.processes import Stack
 
 
 def _server_url(name: str) -> str:
@@ -25,13 +25,14 @@ def _server_url(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def running_database() -> Iterator[str]:
-    """An empty database of its own, by name: what processes commit is no business of the other tests."""
+def running_database(django_db_setup: None) -> Iterator[str]:
+    """A copy of the empty test database, by name: what processes commit is no business of the other tests."""
     name = f"{connection.settings_dict['NAME']}_running"
     with psycopg.connect(_server_url("postgres"), autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        migrate(_server_url(name))
+        connection.close()
+        empty = sql.Identifier(connection.settings_dict["NAME"])
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), empty))
         yield name
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -4,14 +4,13 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.running.processes import free_port
+from config.embedded.ports import free_port
 
 
 class Mailbox:
@@ -21,8 +20,8 @@ class Mailbox:
         self._lock = threading.Lock()
         self._raw: dict[str, list[bytes]] = defaultdict(list)
         self._holding = threading.Event()
-        self.on_message: Callable[[], None] | None = None
         self.delay = 0.0
+        self._most: int | None = None
         self._seen = -1
         self._since = 0.0
         self.port = free_port()
@@ -38,6 +37,13 @@ class Mailbox:
             self._controller.stop()
             self._controller = None
 
+    def wait_after(self, most: int) -> None:
+        """Whoever brings more than so many messages is answered once `go_on()` is called."""
+        self._most = most
+
+    def go_on(self) -> None:
+        self._most = None
+
     def hold(self) -> None:
         self._holding.set()
 
@@ -48,11 +54,11 @@ class Mailbox:
         if self._holding.is_set():
             return "451 4.3.2 Not now"
         await asyncio.sleep(self.delay)
+        while self._most is not None and self.count >= self._most:  # noqa: ASYNC110 -- told by another thread
+            await asyncio.sleep(0.01)
         with self._lock:
             for recipient in envelope.rcpt_tos:
                 self._raw[recipient].append(bytes(envelope.content))
-        if self.on_message is not None:
-            self.on_message()
         return "250 2.0.0 Ok: queued"
 
     @property

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -12,21 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from tests.waiting import wait_until
+from config.embedded.ports import free_port
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def migrate(database_url: str) -> None:
-    environment = {**os.environ, "VOLLEY_ENV": "development", "DATABASE_URL": database_url}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
 
 
 class Process:
@@ -51,7 +39,7 @@ class Process:
             return
         self.popen.terminate()
         try:
-            self.popen.wait(20)
+            self.popen.wait(PATIENCE)
         finally:
             self.kill()
 

@@ -15,7 +15,7 @@ from typing import Any
 from config.embedded import keeper
 from config.embedded.ports import free_port
 from config.embedded.state import PROJECT
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 OWN_VARIABLES = re.compile(r"^(VOLLEY_\w+|DATABASE_URL|REDIS_URL|STUB_\w+)$")
 
@@ -53,12 +53,13 @@ class RunningStack:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=_hear_of_a_closed_terminal,
             )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m config.embedded` on the same folder."""
         argv = [sys.executable, "-m", "config.embedded", *arguments]
-        return subprocess.run(argv, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(argv, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=PATIENCE)
 
     @property
     def pid(self) -> int:
@@ -82,7 +83,7 @@ class RunningStack:
 
     def wait(self) -> int:
         assert self._process is not None
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE)
 
     def pids(self) -> set[int]:
         """Every process that belongs to the stack now; all that ever did are remembered."""
@@ -112,6 +113,11 @@ class RunningStack:
         if self._process is not None and not self.has_ended():
             self.send(signal.SIGTERM)
             self.wait()
+
+
+def _hear_of_a_closed_terminal() -> None:
+    """Also where the tests run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def command_line(pid: int) -> str:
