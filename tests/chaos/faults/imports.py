@@ -5,6 +5,7 @@ import http.client
 import time
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 from tests.chaos.audit import Expected, Row, judge_outcomes
 from tests.chaos.campaign import Campaign, new_log
@@ -30,7 +31,8 @@ def import_kills(scene: Scene) -> Row:
             end_process(wait_until(held_up, "a worker is in the middle of a chunk", within=120))
             if n == 0:
                 scene.rig.stack.web.kill()
-        worst = max(worst, _goes_on(scene, upload["upload_id"]))
+            token = _token(scene, upload["upload_id"])
+        worst = max(worst, _taken_on(scene, upload["upload_id"], token))
     scene.rig.stack.web.start()
     scene.rig.stack.wait_for_web()
     done = wait_until(lambda: _ended(campaign, upload), "the import ends", within=240)
@@ -71,20 +73,25 @@ def _upload(campaign: Campaign, file: bytes) -> Any:
     return first
 
 
-def _goes_on(scene: Scene, upload_id: int) -> float:
-    """Seconds until another has imported more."""
+def _token(scene: Scene, upload_id: int) -> UUID | None:
+    """Whose the import is."""
+    found: list[tuple[UUID | None]] = scene.rig.ask(_TOKEN, [upload_id])
+    return found[0][0]
+
+
+_TOKEN = "SELECT lease_token FROM audiences_upload WHERE id = %s"
+
+
+def _taken_on(scene: Scene, upload_id: int, token: UUID | None) -> float:
+    """Seconds until another goes on with it."""
     begun = time.monotonic()
-    ((before,),) = scene.rig.ask(_READ, [upload_id])
     wait_until(
-        lambda: scene.rig.ask(_READ, [upload_id])[0][0] > before,
+        lambda: _token(scene, upload_id) not in (None, token),
         "the import goes on",
         within=240,
         explain=scene.rig.stack.worker.tail,
     )
     return time.monotonic() - begun
-
-
-_READ = "SELECT rows_read FROM audiences_upload WHERE id = %s"
 
 
 def _ended(campaign: Campaign, upload: Any) -> Any:

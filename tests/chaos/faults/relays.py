@@ -43,7 +43,9 @@ def relay_throttling(scene: Scene) -> Row:
     with _campaign(scene, script, scene.pick(150, PEOPLE)) as (campaign, _relay):
         campaign.launch()
         campaign.finish()
-        return audit(campaign, Expected(), note=f"{allowance.refusals} refused")
+        row = audit(campaign, Expected(), note=f"{allowance.refusals} refused")
+        row.require(allowance.refusals < campaign.people, f"{allowance.refusals} refusals: the rate does not drop")
+        return row
 
 
 @fault("the connection closed, or cut off by RST, between DATA's end and the reply")

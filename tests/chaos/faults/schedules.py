@@ -33,6 +33,8 @@ def schedule_kills(scene: Scene) -> Row:
             scene.rig.stack.worker.kill()
             scene.rig.stack.worker.start()
             _all_made(campaign, schedules, at_least=len(schedules))
+        for schedule in schedules:
+            campaign.client.ok("POST", f"/api/v1/schedules/{schedule}/cancel", {})
         made = Counter(schedule for schedule, _execution in _runs(campaign))
         campaign.executions = [execution for _schedule, execution in _runs(campaign)]
         campaign.finish()
