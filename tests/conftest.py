@@ -33,6 +33,7 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         STATE_DIR=state,
         STATIC_ROOT=state / "static",
         MEDIA_ROOT=state / "media",
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # nobody guesses passwords here
         WHITENOISE_USE_FINDERS=False,  # each test client would look for all of them again
     ):
         yield state

@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.db import transaction
 
@@ -167,8 +167,20 @@ def make_contact(workspace: Workspace, *, email: str | None = "", app: App | Non
     return contact
 
 
-def make_contacts(workspace: Workspace, count: int, **fields: Any) -> list[Contact]:
-    return [make_contact(workspace, **fields) for _ in range(count)]
+def make_contacts(workspace: Workspace, count: int, *, email: Literal[""] | None = "", **fields: Any) -> list[Contact]:
+    """As `make_contact` makes each, at once."""
+    numbers = [number() for _ in range(count)]
+    made = Contact.objects.bulk_create(
+        Contact(workspace=workspace, **{"external_id": f"user-{n}", "attributes": {"first_name": f"Name{n}"}, **fields})
+        for n in numbers
+    )
+    if email is None:
+        return made
+    Address.objects.bulk_create(
+        Address(workspace_id=workspace.pk, contact=contact, type="email", value=f"user{n}@example.test")
+        for n, contact in zip(numbers, made, strict=True)
+    )
+    return made
 
 
 def make_address(contact: Contact, type: str = "email", **fields: Any) -> Address:

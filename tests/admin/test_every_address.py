@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.test import Client, override_settings
+from django.test import Client
 
 from tests.admin.addresses import Address, every_address, of_lists, of_rows
-from tests.admin.conftest import QUICK_HASHERS, signed_in
+from tests.admin.conftest import signed_in
 from tests.admin.rows import everything_of, make_one_of_everything
 from tests.factories import make_member, make_workspace
 from workspaces.models import Workspace
@@ -37,8 +37,7 @@ class Walk:
 def walk(shared_rows: None) -> Walk:
     workspace = make_workspace()
     keys = make_one_of_everything(workspace, MARK)
-    with override_settings(PASSWORD_HASHERS=QUICK_HASHERS):
-        stranger = signed_in(make_member(make_workspace(), Role.ADMIN))
+    stranger = signed_in(make_member(make_workspace(), Role.ADMIN))
     cookies = {name: morsel.value for name, morsel in stranger.cookies.items()}
     return Walk(keys, workspace, everything_of(workspace), cookies)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import global_settings
+from django.test import override_settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 from config.embedded.suite import BROWSERS
@@ -119,8 +121,9 @@ def workspace(committed: None) -> Workspace:
 
 @pytest.fixture
 def person(workspace: Workspace) -> User:
-    """Somebody who administers the workspace."""
-    return make_member(workspace, password=PASSWORD)
+    """Somebody who administers the workspace, and can sign in where passwords are hashed in earnest."""
+    with override_settings(PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS):
+        return make_member(workspace, password=PASSWORD)
 
 
 @pytest.fixture

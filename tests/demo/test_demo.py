@@ -28,7 +28,6 @@ LOADED = Demo("vk_0acbcb64afc1_x", "wk_y", "admin", "u2_Nh-L5", 17, 18, 42, "sho
 def folders(settings: Settings, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.STATE_DIR = tmp_path
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return tmp_path
 
 
