@@ -50,10 +50,10 @@ def months_kept(table: str) -> list[date]:
         return [date(int(name[:4]), int(name[5:]), 1) for (name,) in cursor.fetchall()]
 
 
-def drop_partition(table: str, month: date) -> None:
-    """Drops a month with all its rows. Waits at most two seconds for those who read the table."""
+def drop_partition(table: str, month: date, *, wait_ms: int = 2000) -> None:
+    """Drops a month with all its rows. Waits so long at most for those who read the table; all others wait for it."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait_ms}ms"])
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('volley.partitions'))")
         cursor.execute(SQL("DROP TABLE IF EXISTS {}").format(Identifier(_name(table, month))))
 

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
+from audiences.events import retention
 from audiences.events.retention import tend_months
 from audiences.models import Event
 from audiences.tasks import tend_events
@@ -23,6 +25,25 @@ def test_a_month_goes_when_its_last_day_is_too_old(workspace: Workspace, setting
     assert [event.message_id for event in Event.objects.order_by("id")] == ["m1", "m2", "m3"]
     assert tend_months(date(2031, 3, 3)) == [date(2031, 1, 1)]
     assert [event.message_id for event in Event.objects.order_by("id")] == ["m2", "m3"]
+
+
+def test_a_month_stays_while_the_table_is_read(
+    workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EVENT_RETENTION_DAYS = 30
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "TRIES", 2)
+    monkeypatch.setattr(retention, "WAIT_MS", 10)
+    received(workspace, datetime(2031, 1, 28, tzinfo=UTC), "m1")
+    reader = connection.copy()
+    reader.set_autocommit(False)
+    try:
+        with reader.cursor() as cursor:
+            cursor.execute("LOCK TABLE audiences_event IN ACCESS SHARE MODE")
+        assert tend_months(date(2031, 3, 3)) == []
+    finally:
+        reader.close()
+    assert date(2031, 1, 1) in tend_months(date(2031, 3, 3))
 
 
 def test_months_are_made_ahead(workspace: Workspace) -> None:
