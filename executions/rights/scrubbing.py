@@ -2,7 +2,8 @@
 is its size for ever. What is taken out of them is words that name the person: a provider's answer often does."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from audiences.bad_value import SHOWN_LENGTH, shown
 from common.channels import Type
 from executions.models import Execution, FrequencyUse
 from executions.rights.ledger import DELIVERIES, RECEIPTS, RECIPIENT_DATA, read_ledger
+from providers.mime_address import AddressError, wire_address
 from providers.models import SandboxMessage
 from workspaces.audit import NAME_LENGTH
 from workspaces.models import AuditEntry
@@ -51,9 +53,17 @@ def scrub_late(*, workspace_id: int, contact_ids: Sequence[int], erased_at: date
 
 
 def _whole_words(values: Sequence[str]) -> re.Pattern[str]:
-    """So that who has the external id 1 is not found in every number. Messages show long values cut."""
-    looks = [*values, *(shown(value).strip('"') for value in values if len(value) > SHOWN_LENGTH)]
+    """So that who has the external id 1 is not found in every number. Messages show long values cut, and providers
+    name an address as it went to them, its domain in ASCII."""
+    looks = [*values, *_as_sent(values), *(shown(value).strip('"') for value in values if len(value) > SHOWN_LENGTH)]
     return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, looks)) or '(?!)'})(?!\.?\w)", re.IGNORECASE)
+
+
+def _as_sent(values: Sequence[str]) -> Iterator[str]:
+    for value in values:
+        if "@" in value and not value.isascii():
+            with suppress(AddressError):
+                yield wire_address(value).spec.decode()
 
 
 def _scrub_by_contact(workspace_id: int, contact_ids: Sequence[int], sought: re.Pattern[str] | None) -> None:

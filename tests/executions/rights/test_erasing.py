@@ -139,6 +139,15 @@ def test_words_that_do_not_name_them_stay_in_the_ledger(api: Api, ana: Contact) 
         assert row.provider_response == said
 
 
+def test_words_that_name_them_as_it_was_sent_go_too(api: Api, workspace: Workspace) -> None:
+    """Mail goes to the domain in ASCII, and that is what a server's answer says."""
+    eva = make_contact(workspace, email="eva@exämple.test")
+    named = delivered(eva, provider_response="550 <eva@xn--exmple-cua.test> unknown")
+    erase(api, eva)
+    named.refresh_from_db()
+    assert named.provider_response == "(erased)"
+
+
 def test_an_external_id_of_one_digit_is_not_seen_in_every_number(api: Api, workspace: Workspace) -> None:
     one = make_contact(workspace, external_id="1")
     named, counted = delivered(one, detail="contact 1: no"), delivered(one, provider_response="550 5.1.13 at 10")
