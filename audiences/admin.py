@@ -191,7 +191,10 @@ class SuppressionAdmin(SuppressionFilesAdmin, ServiceModelAdmin):
         return (queryset.filter(value__in={term, term.lower()}) if term else queryset), False
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
-        remove_suppression(suppression_id=obj.pk, workspace_id=obj.workspace_id, actor=actor_of(request))
+        suppression_id = obj.pk
+        remove_suppression(suppression_id=suppression_id, workspace_id=obj.workspace_id, actor=actor_of(request))
+        if Suppression.objects.filter(pk=suppression_id).exists():
+            messages.warning(request, f"{obj.value} unsubscribed too: that is left. Delete it once more to lift it.")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         for row in queryset.filter(workspace_id__in=workspace_ids(request, self.change_role)).order_by("pk"):

@@ -139,6 +139,17 @@ def test_a_suppression_shows_its_other_reasons(workspace: Workspace) -> None:
     assert "complaint" in shown and "unsubscribed, " in shown
 
 
+def test_deleting_a_suppression_leaves_what_the_person_said_and_tells(workspace: Workspace) -> None:
+    rows = [{"type": "email", "value": "a@example.test", "reason": one} for one in ("unsubscribed", "bounce")]
+    add_suppressions(workspace_id=workspace.pk, rows=rows, actor=SYSTEM)
+    client = signed_in(make_member(workspace, Role.EDITOR))
+    url = f"/admin/audiences/suppression/{Suppression.objects.get().pk}/delete/"
+    assert "unsubscribed too" in client.post(url, {"post": "yes"}, follow=True).content.decode()
+    assert Suppression.objects.get().reason == "unsubscribed"
+    assert "unsubscribed too" not in client.post(url, {"post": "yes"}, follow=True).content.decode()
+    assert not Suppression.objects.exists()
+
+
 def test_suppressing_by_hand_what_is_suppressed_adds_a_reason(workspace: Workspace) -> None:
     held = make_suppression(workspace, "a@example.test")
     make_suppression(workspace, "newer@example.test")
