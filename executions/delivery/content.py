@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from common.channels import Type
 from templates_registry.liquid import RESERVED_NAMES, Part, Precedence, RenderError, compile_part
+from templates_registry.liquid.part import Newline
 from templates_registry.parts import Source, assemble, sources
 
 _NOTHING: Mapping[str, object] = {}
@@ -89,7 +90,8 @@ class Content:
         recipient: Mapping[str, object] = _NOTHING,
         reserved: Mapping[str, object] = _NOTHING,
     ) -> EmailBody:
-        """An email's parts, bodies as UTF-8 with CRLF. Raises as `render`."""
+        """An email's parts, bodies as UTF-8 with CRLF, and as insides of JSON strings where it was compiled so. Raises
+        as `render`."""
         values = self._levels.fields(attributes, recipient, reserved)
         subject, html, text = self._email
         html_body, html_even = html.part.render_body(values) if html else _NO_BODY
@@ -104,8 +106,9 @@ def _text(piece: _Piece, values: Mapping[str, object], *, anew: bool = True) -> 
     return " ".join(text.split()) if piece.single_line and not text.isprintable() else text
 
 
-def compile_content(execution: ExecutionLike, *, strict: bool = True) -> Content:
-    """Without `strict`, a variable that nobody gives shows as nothing. Raises RenderError for what isn't Liquid."""
+def compile_content(execution: ExecutionLike, *, strict: bool = True, json: bool = False) -> Content:
+    """Without `strict`, a variable that nobody gives shows as nothing; with `json`, bodies of emails are made to be put
+    into JSON strings. Raises RenderError for what isn't Liquid."""
     version = execution.template_version
     try:
         found = list(sources(execution.type, version.content))
@@ -120,12 +123,16 @@ def compile_content(execution: ExecutionLike, *, strict: bool = True) -> Content
             "event": event_field(execution.event) if execution.event else {},
         },
     )
-    return Content(execution.type, [_piece(execution.type, source, strict) for source in found], levels)
+    return Content(
+        execution.type, [_piece(execution.type, source, strict=strict, json=json) for source in found], levels
+    )
 
 
-def _piece(type: str, source: Source, strict: bool) -> _Piece:
+def _piece(type: str, source: Source, *, strict: bool, json: bool) -> _Piece:
     body_of_email = type == Type.EMAIL and not source.single_line
-    part = compile_part(source.source, escape=source.escape, newline="\r\n" if body_of_email else "\n", strict=strict)
+    newline: Newline = "\r\n" if body_of_email else "\n"
+    json = json and body_of_email
+    part = compile_part(source.source, escape=source.escape, newline=newline, strict=strict, json=json)
     return _Piece(source.part, part, source.single_line)
 
 

@@ -99,6 +99,7 @@ class Prepared(Recording):
                 html=html,
                 text=text,
                 unsubscribe_url=url if self.one_click else None,
+                escaped=True,
             )
             return Message(index, delivery_id, address, written, self.id)
         email = self.skeleton.build(
@@ -142,7 +143,7 @@ def _recording(execution: Execution) -> dict[str, Any]:
 def prepare(execution_id: int) -> Prepared:
     """Raises TemplateError and AddressError for content or a sender that can't be used."""
     execution = Execution.objects.select_related("template_version", "sender", "provider").get(pk=execution_id)
-    content = compile_content(execution)
+    content = compile_content(execution, json=takes_json(execution.provider.kind))
     roster = Roster(
         workspace_id=execution.workspace_id,
         execution_id=execution.pk,

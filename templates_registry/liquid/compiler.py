@@ -41,20 +41,21 @@ Known = dict[str, str]
 """Outputs already made on the way to this point, to the variable that holds each."""
 
 
-def compile_template(template: Template, *, strict: bool, newline: str) -> Render | None:
+def compile_template(template: Template, *, strict: bool, newline: str, json: bool = False) -> Render | None:
     """A function from fields to output bytes; None where some part of the tree has no code."""
     try:
-        return _Compiler(template, strict=strict, newline=newline).function()
+        return _Compiler(template, strict=strict, newline=newline, json=json).function()
     except (UnsupportedError, SyntaxError, RecursionError, MemoryError):
         # The last three: a tree nested deeper than Python's own parser takes.
         return None
 
 
 class _Compiler:
-    def __init__(self, template: Template, *, strict: bool, newline: str) -> None:
+    def __init__(self, template: Template, *, strict: bool, newline: str, json: bool) -> None:
         self.template = template
         self.strict = strict
         self.newline = newline
+        self.json = json
         names = sorted(set(local_names(template.nodes)))
         self.local_names = {name: f"a{index}" for index, name in enumerate(names)}
         self.expressions = Expressions(template.env, self.local_names)
@@ -79,7 +80,7 @@ class _Compiler:
         return render
 
     def _namespace(self) -> dict[str, Any]:
-        show, need = runtime.writers(autoescape=self.template.env.autoescape, newline=self.newline)
+        show, need = runtime.writers(autoescape=self.template.env.autoescape, newline=self.newline, json=self.json)
         show_text, need_text = runtime.text_writers(autoescape=self.template.env.autoescape)
         return {
             "show": show,
@@ -108,7 +109,9 @@ class _Compiler:
 
     def literal(self, text: str) -> str:
         """The constant of a literal, encoded unless it is inside a capture."""
-        return self.expressions.constant(text if self.in_capture else text.encode())
+        if self.in_capture:
+            return self.expressions.constant(text)
+        return self.expressions.constant(runtime.inside_json(text) if self.json else text.encode())
 
     def joined(self, pieces: list[str]) -> str:
         """Python source of several pieces as one."""
@@ -177,8 +180,10 @@ class _Compiler:
         # A printable string that starts with "!" or a later character is neither blank nor holds a line end.
         fast = "E(v).encode()" if self.template.env.autoescape else "v.encode()"
         slow = "show(v)" if required is None else f"need(v, {required!r})"
-        small = f" and len(v) <= {runtime.SHOWN_LARGE}" if self.many else ""
-        return f"{fast} if (v := {value}).__class__ is str{small} and v >= '!' and v.isprintable() else {slow}"
+        more = f" and len(v) <= {runtime.SHOWN_LARGE}" if self.many else ""
+        if self.json:  # where it isn't escaped for HTML, which leaves no quotes, it may hold these too
+            more += r" and '\\' not in v" + ("" if self.template.env.autoescape else " and '\"' not in v")
+        return f"{fast} if (v := {value}).__class__ is str{more} and v >= '!' and v.isprintable() else {slow}"
 
     def _if(self, node: IfNode | UnlessNode, sink: Sink, scope: Scope, known: Known) -> None:
         condition = self.expressions.truth(node.condition, scope)

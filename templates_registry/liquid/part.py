@@ -18,6 +18,7 @@ from templates_registry.liquid.limits import (
     was_uneven,
 )
 from templates_registry.liquid.lines import is_even
+from templates_registry.liquid.runtime import inside_json
 from templates_registry.liquid.variables import field_names
 
 Escape = Literal["html", "text"]
@@ -30,14 +31,17 @@ class Part:
     What the compiler doesn't cover is rendered by python-liquid, with the same results and errors.
     """
 
-    __slots__ = ("_even", "_newline", "_render", "_strict", "_template", "compiled", "fields")
+    __slots__ = ("_even", "_json", "_newline", "_render", "_strict", "_template", "compiled", "fields")
 
-    def __init__(self, template: Template, *, strict: bool, newline: Newline, render: Render | None) -> None:
+    def __init__(
+        self, template: Template, *, strict: bool, newline: Newline, render: Render | None, json: bool = False
+    ) -> None:
         self.fields: frozenset[str] = field_names(template)
         self.compiled = render is not None
         self._template = template
         self._strict = strict
         self._newline = newline
+        self._json = json
         self._render = render
         self._even = is_even(template.nodes)
 
@@ -75,7 +79,8 @@ class Part:
     def _interpret(self, fields: Mapping[str, object]) -> bytes:
         mark_uneven()
         try:
-            return self._template.render_fields(fields, strict=self._strict, newline=self._newline).encode()
+            text = self._template.render_fields(fields, strict=self._strict, newline=self._newline).encode()
+            return inside_json(text.decode()) if self._json else text
         except (MissingVariable, LimitExceeded):
             raise
         except LiquidError as error:
@@ -88,16 +93,19 @@ class Part:
             raise RenderError(f"{type(error).__name__}: {error}"[:500]) from error
 
 
-def compile_part(source: str, *, escape: Escape, newline: Newline = "\n", strict: bool = True) -> Part:
+def compile_part(
+    source: str, *, escape: Escape, newline: Newline = "\n", strict: bool = True, json: bool = False
+) -> Part:
     """Parse and compile `source`, once per execution.
 
     `escape="html"` escapes values as python-liquid's autoescape does. `newline` is how line ends are written, in
     literals and values; "\\n" leaves them as they are. With `strict` an output that has nothing to show raises
-    MissingVariable; without, the bytes are python-liquid's own. Raises RenderError where the source isn't Liquid.
+    MissingVariable; without, the bytes are python-liquid's own. With `json` they are what stands between the quotes of
+    a JSON string that holds them. Raises RenderError where the source isn't Liquid.
     """
     if newline != "\n":
         # Here rather than literal by literal: the lexer cuts a CRLF at the end of the source in two.
         source = with_line_ends(source, "\n")
     template = parse(source, autoescape=escape == "html")
-    render = compile_template(template, strict=strict, newline=newline)
-    return Part(template, strict=strict, newline=newline, render=render)
+    render = compile_template(template, strict=strict, newline=newline, json=json)
+    return Part(template, strict=strict, newline=newline, render=render, json=json)

@@ -7,6 +7,7 @@ so errors need not be alike here: raising at the same inputs is enough.
 from collections.abc import Callable, Mapping, Sequence, Sized
 from itertools import islice
 
+import orjson
 from liquid.context import builtin
 from liquid.limits import to_int
 from liquid.undefined import Undefined
@@ -144,11 +145,12 @@ Need = Callable[[object, str], bytes]
 Show = Callable[[object], bytes]
 
 
-def writers(*, autoescape: bool, newline: str) -> tuple[Show, Need]:
+def writers(*, autoescape: bool, newline: str, json: bool) -> tuple[Show, Need]:
     """`show(value)` and `need(value, name)`: a value as output bytes; the second raises MissingVariable on a blank."""
+    encoded = _as_json if json else _encoded
 
     def show(value: object) -> bytes:
-        return _encoded(written(value, autoescape), newline)
+        return encoded(written(value, autoescape), newline)
 
     def need(value: object, name: str) -> bytes:
         if value.__class__ is int:
@@ -156,7 +158,7 @@ def writers(*, autoescape: bool, newline: str) -> tuple[Show, Need]:
         text = written(value, autoescape)
         if is_blank(value, text):
             raise MissingVariable(name)
-        return _encoded(text, newline)
+        return encoded(text, newline)
 
     return show, need
 
@@ -169,6 +171,15 @@ def _encoded(text: str, newline: str) -> bytes:
     if not text.isprintable():
         mark_uneven()
     return (text if newline == "\n" else with_line_ends(text, newline)).encode()
+
+
+def _as_json(text: str, newline: str) -> bytes:
+    return inside_json(_encoded(text, newline).decode())
+
+
+def inside_json(text: str) -> bytes:
+    """What stands between the quotes of a JSON string."""
+    return orjson.dumps(text)[1:-1]
 
 
 def _counted(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,37 @@ def test_an_email() -> None:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     }
+
+
+@given(st.text(), st.text(), st.text(), st.none() | st.text(), st.none() | st.text(), st.none() | st.text())
+def test_an_email_is_written_as_its_object_would_be(
+    id: str, address: str, subject: str, html: str | None, text: str | None, url: str | None
+) -> None:
+    bodies = [None if body is None else body.encode() for body in (html, text)]
+    inside = [None if body is None else orjson.dumps(body)[1:-1] for body in (html, text)]
+    headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    whole = {
+        "id": id,
+        "to": address,
+        "type": "email",
+        "execution_id": 7,
+        "from": {"address": "news@example.test", "name": "News"},
+        "reply_to": "ask@example.test",
+        "subject": subject,
+        **({} if html is None else {"html": html}),
+        **({} if text is None else {"text": text}),
+        **({} if url is None else {"headers": headers}),
+    }
+    for escaped, (one, other) in ((False, bodies), (True, inside)):
+        assert orjson.dumps(whole) == EMAIL.email(
+            delivery_id=id,
+            address=address,
+            subject=subject,
+            html=one,
+            text=other,
+            unsubscribe_url=url,
+            escaped=escaped,
+        )
 
 
 def test_what_an_email_lacks_is_left_out() -> None:

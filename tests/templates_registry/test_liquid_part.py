@@ -1,10 +1,11 @@
 """One part, compiled or interpreted: what comes out as bytes."""
 
+import orjson
 import pytest
 
 from templates_registry.liquid import OutputTooLarge, RenderError, compile_part
 from templates_registry.liquid.environment import parse
-from templates_registry.liquid.part import Part
+from templates_registry.liquid.part import Escape, Part
 
 FIELDS = {"name": "O'Neil & <Co>", "n": 3, "bio": "one\ntwo\r\nthree\rfour"}
 
@@ -122,3 +123,36 @@ def test_interpreted_and_compiled_parts_are_alike() -> None:
     source = "{% for i in (1..n) %}{{ i }}\n{% endfor %}{{ name }}"
     interpreted = Part(parse(source, autoescape=True), strict=True, newline="\r\n", render=None)
     assert interpreted.render(FIELDS) == compile_part(source, escape="html", newline="\r\n").render(FIELDS)
+
+
+TRICKY = [
+    "Ana",
+    "a\\b",
+    'say "x"',
+    "<b>&'",
+    "\r\n\t",
+    "\x00\x1f\x7f",
+    "\u2028é日🎉",
+    " ",
+    "",
+    5,
+    True,
+    ["\\", '"'],
+    {"a": '"'},
+]
+SHOWN = """<a href="x">\\ \t é
+{{ v }}{{ v }}{{ v | append: v }}
+{% capture c %}"{{ v }}
+{% endcapture %}{{ c }}{{ c | size }}{% for i in list %}"{{ i }}\\
+{% endfor %}"""
+
+
+@pytest.mark.parametrize("escape", ["html", "text"])
+@pytest.mark.parametrize("source", [SHOWN, "{% increment fallback %}" + SHOWN, SHOWN * 8])
+def test_a_part_that_is_made_for_json_is_the_inside_of_its_string(source: str, escape: Escape) -> None:
+    plain = compile_part(source, escape=escape, newline="\r\n", strict=False)
+    json = compile_part(source, escape=escape, newline="\r\n", strict=False, json=True)
+    assert json.compiled is not ("fallback" in source)
+    for value in TRICKY:
+        fields = {"v": value, "list": TRICKY}
+        assert b'"%b"' % json.render(fields) == orjson.dumps(plain.render_text(fields))
