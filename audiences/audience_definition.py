@@ -99,7 +99,8 @@ def _read_sources(
         errors.append(FieldError(field, "audience_empty", "Name at least one source."))
     if len(value) > SOURCE_LIMIT:
         message = f"There are at most {SOURCE_LIMIT} sources here; these are {len(value)}."
-        errors.append(FieldError(field, "too_many", message, len(value), SOURCE_LIMIT))
+        hint = "A segment can name 50 lists in each of its conditions; name segments here."
+        errors.append(FieldError(field, "too_many", message, len(value), SOURCE_LIMIT, hint))
         return []
     return [_read_source(item, f"{field}[{place}]", sources, errors) for place, item in enumerate(value)]
 

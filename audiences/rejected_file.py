@@ -16,8 +16,8 @@ from audiences.csv_columns import OWN_COLUMNS
 from audiences.file_records import texts_of
 from audiences.models import Upload
 
-MAX_KEPT = 100_000
-MAX_KEPT_BYTES = 128 * 1024 * 1024
+MAX_KEPT = 1_000_000
+MAX_KEPT_BYTES = 256 * 1024 * 1024
 """Beyond these, refused rows are counted only."""
 
 

@@ -172,9 +172,13 @@ def store_upload(upload: Upload, received: ReceivedFile, actor: Actor, *, force:
         if not force and (found := _repeated(upload)):
             return found
         upload.file.save(f"upload.{upload.format}{'.gz' if upload.compression else ''}", received, save=False)
-        upload.save(force_insert=True)
-        upload.refresh_from_db(fields=["created_at"])
-        _record(upload, actor, "uploaded", bytes=upload.bytes_total)
+        try:
+            upload.save(force_insert=True)
+            upload.refresh_from_db(fields=["created_at"])
+            _record(upload, actor, "uploaded", bytes=upload.bytes_total)
+        except BaseException:
+            upload.file.delete(save=False)
+            raise
     return upload
 
 

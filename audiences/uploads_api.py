@@ -216,7 +216,7 @@ class UploadViewSet(ViewSet):
         summary="Download the refused rows",
         description=(
             "Each with its line, code, field and message: mend it, upload it. In the format of the upload, of Parquet"
-            " as CSV. It has the first 100,000; more are only counted."
+            " as CSV. It has the first 1,000,000, up to 256 MiB; more are only counted."
         ),
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="The refused rows."),

@@ -11,7 +11,8 @@ const whole = new Intl.NumberFormat("en");
 const MODES = [["and", "all of these"], ["or", "any of these"], ["not and", "not all of these"], ["not or", "none of these"]];
 const FILTER = { name: "", value_type: "text", operator: "equals", value: "" };
 let root = null;
-let asked = 0;
+let asking = false;
+let again = false;
 let timer = null;
 let touched = false;
 
@@ -174,8 +175,12 @@ function workspace() {
   return form.elements.namedItem("workspace")?.value || builder.workspace || "";
 }
 
+// One question at a time, as one may take Volley ten seconds: what changes meanwhile is asked about after it.
+
 async function ask() {
-  const turn = ++asked;
+  again = asking;
+  if (asking) return;
+  asking = true;
   const body = new FormData();
   body.set("csrfmiddlewaretoken", form.elements.namedItem("csrfmiddlewaretoken").value);
   body.set("workspace", workspace());
@@ -186,11 +191,13 @@ async function ask() {
     const response = await fetch(builder.preview_url, { method: "POST", body, headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(String(response.status));
     const answer = await response.json();
-    if (turn === asked) show(answer);
+    if (!again) show(answer);
   } catch {
-    if (turn === asked) page.querySelector("[data-fits]").replaceChildren(element("p", "v-bad", "Volley did not answer. Change the rule to ask again."));
+    if (!again) page.querySelector("[data-fits]").replaceChildren(element("p", "v-bad", "Volley did not answer. Change the rule to ask again."));
   }
-  if (turn === asked) page.classList.remove("v-busy");
+  asking = false;
+  if (again) ask();
+  else page.classList.remove("v-busy");
 }
 
 function show(answer) {

@@ -266,3 +266,15 @@ def test_a_received_file_leaves_nothing_behind(make: Make, settings: Settings) -
         make("city\nPune\n")
     make(CSV)
     assert list((Path(settings.MEDIA_ROOT) / "incoming").iterdir()) == []
+
+
+def test_a_file_whose_upload_can_not_be_written_is_not_kept(
+    make: Make, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **details: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("audiences.uploads._record", broken)
+    with pytest.raises(RuntimeError):
+        make(CSV)
+    assert [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()] == []
