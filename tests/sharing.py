@@ -36,6 +36,9 @@ class Sharing(LoadScopeScheduling):  # type: ignore[misc]
     def _assign_work_unit(self, node: Any) -> None:
         waiting = [name for name in FIRST if name in self.workqueue]
         if waiting:
+            # Folder by folder: what a folder starts, such as the browser, is started once.
+            unit = self.workqueue[waiting[0]]
+            self.workqueue[waiting[0]] = dict(sorted(unit.items(), key=lambda test: test[0].split("/")[1]))
             self.workqueue.move_to_end(waiting[0], last=False)
         super()._assign_work_unit(node)
 

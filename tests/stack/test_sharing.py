@@ -55,8 +55,14 @@ def shared(collection: list[str]) -> list[list[str]]:
 
 def test_the_long_ones_begin_first_and_each_test_is_run_once() -> None:
     many = [f"tests/api/test_every_route.py::test_{n}" for n in range(20)]
-    collection = [*many, "tests/stack/test_up.py::test_a", "tests/browser/test_live.py::test_b", f"{FIRST[2]}::test_c"]
+    running = [
+        "tests/browser/test_live.py::test_b",
+        "tests/acceptance/test_faults.py::test_d",
+        "tests/browser/test_a.py::test_e",
+    ]
+    collection = [*many, "tests/stack/test_up.py::test_a", *running, f"{FIRST[2]}::test_c"]
     one, two = shared(collection)
     assert sorted(one + two) == sorted(collection)
-    assert [unit_of(one[0]), unit_of(two[0]), unit_of(one[1])] == list(FIRST[:3])
-    assert many in (one[2:], two[1:])
+    assert [unit_of(one[0]), unit_of(two[0]), unit_of(two[1])] == list(FIRST[:3])
+    assert [test.split("/")[1] for test in one[:3]] == ["acceptance", "browser", "browser"]
+    assert many in (one[3:], two[2:])
