@@ -24,6 +24,7 @@ from audiences.segments.vocabulary import (
     UNITS,
     Kind,
 )
+from common.channels import APP_TYPES
 from common.errors import FieldError
 from common.fields import json_name
 from common.personalization import shown
@@ -199,6 +200,7 @@ class _Reader:
                 self._refer("campaign", value.get("campaign_ids", ()), f"{field}.campaign_ids")
                 self._refer("tag", value.get("tags", ()), f"{field}.tags")
             case Kind.CHANNEL:
+                self._of_apps(value, f"{field}.app_ids")
                 self._refer("app", value.get("app_ids", ()), f"{field}.app_ids")
         return {name: [int(one) for one in value[name]] for name in ("list_ids", "campaign_ids") if name in value}
 
@@ -277,6 +279,12 @@ class _Reader:
             except BadValue as error:
                 self.errors.append(FieldError(f"{field}[{place}]", error.code, error.message, shown(one)))
         return found
+
+    def _of_apps(self, value: Rule, field: str) -> None:
+        """Nobody is reached by email in an app: such a condition would quietly fit nobody."""
+        if "app_ids" in value and value["channel"] not in APP_TYPES:
+            message = f"Apps belong to {' and '.join(sorted(APP_TYPES))}; {value['channel']} reaches a person in none."
+            self.errors.append(FieldError(field, "not_allowed", message, hint="Leave app_ids out."))
 
     def _refer(self, kind: str, values: Iterable[Any], field: str) -> None:
         for place, one in enumerate(values):

@@ -181,8 +181,15 @@ def conditions(now: datetime, *, list_ids: list[int], campaign_ids: list[int]) -
                 "type": st.just("channel"),
                 "operator": st.sampled_from(["reachable", "not_reachable"]),
                 "channel": st.sampled_from(["email", "push"]),
-            },
-            optional={"app_ids": st.just(["shop"])},
+            }
+        ),
+        st.fixed_dictionaries(
+            {
+                "type": st.just("channel"),
+                "operator": st.sampled_from(["reachable", "not_reachable"]),
+                "channel": st.just("push"),
+                "app_ids": st.just(["shop"]),
+            }
         ),
     )
 

@@ -90,6 +90,11 @@ def nested(depth: int) -> dict[str, Any]:
         ({"type": "timezone", "operator": "in", "values": ["Mars/Base"]}, "rule.values[0]", "invalid_timezone"),
         ({"type": "locale", "operator": "exists", "values": ["de"]}, "rule.values", "unknown_field"),
         ({"type": "channel", "operator": "reachable", "channel": "fax"}, "rule.channel", "unknown_choice"),
+        (
+            {"type": "channel", "operator": "reachable", "channel": "email", "app_ids": ["shop"]},
+            "rule.app_ids",
+            "not_allowed",
+        ),
         (nested(MAX_DEPTH + 1), "rule" + ".condition" * MAX_DEPTH, "too_deep"),
     ],
 )
