@@ -43,6 +43,6 @@ class Sharing(LoadScopeScheduling):  # type: ignore[misc]
         super()._assign_work_unit(node)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing | None:
     return Sharing(config, log) if config.getvalue("dist") == "loadgroup" else None
