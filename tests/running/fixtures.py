@@ -4,13 +4,16 @@ A plugin of `tests/conftest.py`, so that both folders share one stack.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
@@ -25,14 +28,21 @@ def _server_url(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def running_database(django_db_setup: None) -> Iterator[str]:
-    """A copy of the empty test database, by name: what processes commit is no business of the other tests."""
+def running_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A copy of the empty test database, by name: what processes commit is no business of the other tests.
+
+    Where none of the tests that were chosen asks for the test database there is none, and nothing to copy.
+    """
     name = f"{connection.settings_dict['NAME']}_running"
     with psycopg.connect(_server_url("postgres"), autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         connection.close()
-        empty = sql.Identifier(connection.settings_dict["NAME"])
+        there_is = connection.settings_dict["NAME"].startswith(TEST_DATABASE_PREFIX)
+        empty = sql.Identifier(connection.settings_dict["NAME"] if there_is else "template1")
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), empty))
+        if not there_is:
+            with django_db_blocker.unblock(), _connected_to(name):
+                call_command("migrate", verbosity=0)
         yield name
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -61,15 +71,20 @@ def stack(running_database: str, redis_url: str, tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def committed(running_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Points the ORM of the test at the database of the stack, and commits what it writes."""
+    with django_db_blocker.unblock(), _connected_to(running_database):
+        yield
+
+
+@contextmanager
+def _connected_to(database: str) -> Iterator[None]:
     name = connection.settings_dict["NAME"]
-    with django_db_blocker.unblock():
+    connection.close()
+    connection.settings_dict["NAME"] = database
+    try:
+        yield
+    finally:
         connection.close()
-        connection.settings_dict["NAME"] = running_database
-        try:
-            yield
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = name
+        connection.settings_dict["NAME"] = name
 
 
 @pytest.fixture
