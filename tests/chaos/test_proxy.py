@@ -13,10 +13,22 @@ PATIENCE = 20.0
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(1000):
-        writer.write(piece)
-        await writer.drain()
-    writer.close()
+    try:
+        while piece := await reader.read(1000):
+            writer.write(piece)
+            await writer.drain()
+    finally:
+        writer.transport.abort()
+
+
+async def silenced(server: asyncio.Server) -> None:
+    """Nothing of an echo is left for a later test to find."""
+    server.close()
+    echoes = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") == "echo"]
+    for task in echoes:
+        task.cancel()
+    await asyncio.gather(*echoes, return_exceptions=True)
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -25,7 +37,7 @@ def proxy() -> Iterator[Proxy]:
         server = background.call(asyncio.start_server(echo, "127.0.0.1", 0))
         with Proxy.to(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}") as proxy:
             yield proxy
-        server.close()
+        background.call(silenced(server))
 
 
 def connected(proxy: Proxy) -> socket.socket:

@@ -89,6 +89,7 @@ def test_one_click_by_a_form_with_parts_works_too(client: Client, address: Addre
 
 def test_a_link_outlives_the_month_of_its_launch(client: Client, address: Address) -> None:
     execution = executed_to(address)
+    Execution.objects.filter(pk=execution.pk).update(launched_on="2020-01-01")
     answer = client.post(link(address, execution.pk), ONE_CLICK, content_type=FORM)
     assert answer.status_code == 200 and Suppression.objects.exists() and receipts() == []
 
