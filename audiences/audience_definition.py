@@ -8,7 +8,9 @@ from common.errors import FieldError
 from common.personalization import shown
 
 INLINE_LIMIT = 10_000
-SOURCE_LIMIT = 50
+SOURCE_LIMIT = 1_000
+# Each has a rule of its own to be answered for everybody.
+SEGMENT_LIMIT = 50
 SOURCE_TYPES = ("list", "segment", "upload")
 AUDIENCE_TYPES = (*SOURCE_TYPES, "all", "any_of", "contacts")
 _FIELDS = {
@@ -97,12 +99,24 @@ def _read_sources(
         return []
     if len(value) < least:
         errors.append(FieldError(field, "audience_empty", "Name at least one source."))
-    if len(value) > SOURCE_LIMIT:
-        message = f"There are at most {SOURCE_LIMIT} sources here; these are {len(value)}."
-        hint = "A segment can name 50 lists in each of its conditions; name segments here."
-        errors.append(FieldError(field, "too_many", message, len(value), SOURCE_LIMIT, hint))
+    too_many = _too_many(value, field)
+    if too_many is not None:
+        errors.append(too_many)
         return []
     return [_read_source(item, f"{field}[{place}]", sources, errors) for place, item in enumerate(value)]
+
+
+def _too_many(value: list[Any], field: str) -> FieldError | None:
+    if len(value) > SOURCE_LIMIT:
+        message = f"There are at most {SOURCE_LIMIT:,} sources here; these are {len(value):,}."
+        hint = "A segment can name 50 lists in each of its conditions; name segments here."
+        return FieldError(field, "too_many", message, len(value), SOURCE_LIMIT, hint)
+    segments = sum(isinstance(one, Mapping) and one.get("type") == "segment" for one in value)
+    if segments > SEGMENT_LIMIT:
+        message = f"Of the sources here, at most {SEGMENT_LIMIT} are segments; these are {segments}."
+        hint = "A segment's rule can join what several ask; name that."
+        return FieldError(field, "too_many", message, segments, SEGMENT_LIMIT, hint)
+    return None
 
 
 def _read_source(value: Any, field: str, sources: list[Source], errors: list[FieldError]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A definition is what an execution stores: `{"type": "list", "id": 42, "exclude":
 Types are the keys of `SOURCES`; a new kind of source is one more entry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
@@ -16,6 +16,12 @@ from audiences.segments.periods import Moment
 
 class UnknownSource(ValueError):
     """The definition names a type of source that does not exist."""
+
+
+_MEMBERSHIPS = {
+    "list": ("audiences_listmembership", "list_id"),
+    "upload": ("audiences_uploadmembership", "upload_id"),
+}
 
 
 class _Place(NamedTuple):
@@ -69,29 +75,41 @@ def _condition(place: _Place, audience: _Audience) -> Composable:
     return SQL("({} AND NOT {})").format(included, _any(place, excluded))
 
 
-def _any(place: _Place, audiences: Any) -> Composable:
-    return SQL("({})").format(SQL(" OR ").join([_condition(place, audience) for audience in audiences]))
+def _any(place: _Place, audiences: Sequence[_Audience]) -> Composable:
+    """However many lists are named, and uploads, whether a contact is in one of them is one question."""
+    named = {kind: [int(one["id"]) for one in audiences if one["type"] == kind] for kind in _MEMBERSHIPS}
+    members = [_member(place, kind, ids) for kind, ids in named.items() if ids]
+    others = [_condition(place, one) for one in audiences if one["type"] not in _MEMBERSHIPS]
+    return SQL("({})").format(SQL(" OR ").join([*members, *others]))
 
 
 def _everyone(place: _Place, audience: _Audience) -> Composable:
     return SQL("TRUE")
 
 
-def _member(table: str, column: str) -> Callable[[_Place, _Audience], Composable]:
-    def condition(place: _Place, audience: _Audience) -> Composable:
-        return SQL(
-            "EXISTS (SELECT FROM {table} m WHERE m.{column} = {id} AND m.contact_id = {contact}.id"
-            " AND m.workspace_id = {workspace}{bounds})"
-        ).format(
-            bounds=_within(place.bounds),
-            table=Identifier(table),
-            column=Identifier(column),
-            id=Literal(int(audience["id"])),
-            contact=place.contact,
-            workspace=Literal(place.workspace_id),
-        )
+def _one_of(kind: str) -> Callable[[_Place, _Audience], Composable]:
+    return lambda place, audience: _member(place, kind, [int(audience["id"])])
 
-    return condition
+
+def _member(place: _Place, kind: str, ids: Iterable[int]) -> Composable:
+    table, column = _MEMBERSHIPS[kind]
+    return SQL(
+        "EXISTS (SELECT FROM {table} m WHERE m.{column} {is_named} AND m.contact_id = {contact}.id"
+        " AND m.workspace_id = {workspace}{bounds})"
+    ).format(
+        bounds=_within(place.bounds),
+        table=Identifier(table),
+        column=Identifier(column),
+        is_named=_is_one_of(sorted(set(ids))),
+        contact=place.contact,
+        workspace=Literal(place.workspace_id),
+    )
+
+
+def _is_one_of(ids: Sequence[int]) -> Composable:
+    if len(ids) == 1:
+        return SQL("= {}").format(Literal(ids[0]))
+    return SQL("= ANY ({}::bigint[])").format(Literal(list(ids)))
 
 
 def _within(bounds: tuple[int, int] | None) -> Composable:
@@ -132,8 +150,8 @@ def _any_of(place: _Place, audience: _Audience) -> Composable:
 
 SOURCES: dict[str, Callable[[_Place, _Audience], Composable]] = {
     "all": _everyone,
-    "list": _member("audiences_listmembership", "list_id"),
-    "upload": _member("audiences_uploadmembership", "upload_id"),
+    "list": _one_of("list"),
+    "upload": _one_of("upload"),
     "segment": _segment,
     "contacts": _inline,
     "any_of": _any_of,

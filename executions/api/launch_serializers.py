@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from audiences.audience_definition import SEGMENT_LIMIT, SOURCE_LIMIT
 from common.fields import FlagField, ItemsField, ObjectField, TextField, TimeField, WholeField
 from common.serializers import Reading, StrictSerializer
 from executions.api.schedule_serializers import CutOffField, DryRunSchedule, ScheduleField
@@ -19,7 +20,12 @@ _SOURCE = {
     "required": ["type", "id"],
     "properties": {"type": {"enum": ["list", "segment", "upload"]}, "id": {"type": ["integer", "string"]}},
 }
-_EXCLUDE = {"type": "array", "maxItems": 50, "items": _SOURCE, "description": "Whom to leave out."}
+_EXCLUDE = {
+    "type": "array",
+    "maxItems": SOURCE_LIMIT,
+    "items": _SOURCE,
+    "description": f"Whom to leave out; at most {SEGMENT_LIMIT} of them segments.",
+}
 _RECIPIENT = {
     "type": "object",
     "description": "Named by external_id, or by email or phone; attributes update the contact.",
@@ -44,7 +50,7 @@ AUDIENCE_SCHEMA: dict[str, Any] = {
             "required": ["type", "sources"],
             "properties": {
                 "type": {"const": "any_of"},
-                "sources": {"type": "array", "minItems": 1, "maxItems": 50, "items": _SOURCE},
+                "sources": {"type": "array", "minItems": 1, "maxItems": SOURCE_LIMIT, "items": _SOURCE},
                 "exclude": _EXCLUDE,
             },
         },

@@ -41,6 +41,16 @@ def test_sources_hold_their_members(workspace: Workspace) -> None:
     assert contacts(scope_of(workspace, audience={"type": "any_of", "sources": []})) == []
 
 
+def test_many_sources_of_a_kind_are_one_question(workspace: Workspace) -> None:
+    people = [make_contact(workspace).pk for _ in range(4)]
+    many = [{"type": "list", "id": make_list(workspace, [_contact(one)]).pk} for one in people[:3] + people[:1]]
+    uploads = [{"type": "upload", "id": one} for one in (987_001, 987_002)]
+    scope = scope_of(workspace, audience={"type": "any_of", "sources": many[:3] + uploads, "exclude": many[3:] * 2})
+    assert contacts(scope) == people[1:3]
+    assert contacts(scope_of(workspace, audience={"type": "all", "exclude": many})) == people[3:]
+    assert contacts_sql(scope).as_string().count("EXISTS") == 3
+
+
 def _contact(contact_id: int) -> Any:
     from audiences.models import Contact
 
