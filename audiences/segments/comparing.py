@@ -47,11 +47,11 @@ def _text(bag: Composable, condition: Condition, moment: Moment) -> Composable:
     operator = condition["operator"]
     if operator in ("equals", "in"):
         return _holds(bag, condition["name"], _given(condition))
-    holds = _TEXT_TESTS[operator].format(text=_text_of(bag, condition), value=Literal(condition["value"]))
+    holds = TEXT_TESTS[operator].format(text=_text_of(bag, condition), value=Literal(condition["value"]))
     return SQL("((jsonb_typeof({}) = 'string' AND {}) IS TRUE)").format(_json_of(bag, condition), holds)
 
 
-_TEXT_TESTS = {
+TEXT_TESTS = {
     "contains": SQL("strpos({text}, {value}) > 0"),
     "starts_with": SQL("starts_with({text}, {value})"),
     "ends_with": SQL("right({text}, length({value})) = {value}"),
@@ -66,10 +66,10 @@ def _number(bag: Composable, condition: Condition, moment: Moment) -> Composable
         json=_json_of(bag, condition)
     )
     bounds = {name: Literal(Decimal(str(condition[name]))) for name in ("value", "from", "to") if name in condition}
-    return SQL("({} IS TRUE)").format(_NUMBER_TESTS[operator].format(number=number, **bounds))
+    return SQL("({} IS TRUE)").format(NUMBER_TESTS[operator].format(number=number, **bounds))
 
 
-_NUMBER_TESTS = {
+NUMBER_TESTS = {
     "greater": SQL("({number} > {value})"),
     "at_least": SQL("({number} >= {value})"),
     "less": SQL("({number} < {value})"),

@@ -10,6 +10,7 @@ from typing import Any
 from psycopg.sql import SQL, Composable, Literal
 from psycopg.types.json import Jsonb
 
+from audiences.segments.comparing import NUMBER_TESTS, TEXT_TESTS
 from audiences.segments.event_references import PLACES
 from audiences.segments.vocabulary import MAX_VALUES, OPPOSITES
 
@@ -80,15 +81,8 @@ def _text(json: Composable, condition: Condition, told: Composable) -> Composabl
         return _is_one(json, "string", condition, told)
     text = SQL("({} #>> '{{}}')").format(json)
     value = SQL("({} #>> '{{}}')").format(_json(condition["value"], told))
-    test = _TEXT_TESTS[operator].format(text=text, value=value)
+    test = TEXT_TESTS[operator].format(text=text, value=value)
     return SQL("(jsonb_typeof({}) = 'string' AND {})").format(json, test)
-
-
-_TEXT_TESTS = {
-    "contains": SQL("strpos({text}, {value}) > 0"),
-    "starts_with": SQL("starts_with({text}, {value})"),
-    "ends_with": SQL("right({text}, length({value})) = {value}"),
-}
 
 
 def _number(json: Composable, condition: Condition, told: Composable) -> Composable:
@@ -96,16 +90,7 @@ def _number(json: Composable, condition: Condition, told: Composable) -> Composa
     if operator in ("equals", "in"):
         return _is_one(json, "number", condition, told)
     bounds = {name: _numeric(_json(condition[name], told)) for name in ("value", "from", "to") if name in condition}
-    return _NUMBER_TESTS[operator].format(number=_numeric(json), **bounds)
-
-
-_NUMBER_TESTS = {
-    "greater": SQL("({number} > {value})"),
-    "at_least": SQL("({number} >= {value})"),
-    "less": SQL("({number} < {value})"),
-    "at_most": SQL("({number} <= {value})"),
-    "between": SQL("({number} BETWEEN {from} AND {to})"),
-}
+    return NUMBER_TESTS[operator].format(number=_numeric(json), **bounds)
 
 
 def _numeric(json: Composable) -> Composable:
