@@ -17,6 +17,7 @@ from executions.models import Batch, Execution
 from executions.states import State
 from tests.executions.rows import ledger, list_of, make_execution
 from tests.factories import make_address, make_contact, make_contacts, make_workspace
+from tests.planner import on_new_pages
 from workspaces.models import Workspace
 
 
@@ -154,6 +155,7 @@ def test_planners_that_race_plan_everyone_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_few_people_far_apart_cost_no_look_at_those_between(workspace: Workspace) -> None:
+    on_new_pages("audiences_contact")
     people = make_contacts(workspace, 3000)
     execution = make_execution(workspace, audience=list_of(workspace, people[0], people[-1]))
     held = planning._acquire(execution.pk)

@@ -16,6 +16,7 @@ from common.partitions import ensure_partition as make_partition
 from executions.delivery.partitions import ensure_partition
 from executions.states import State
 from tests.factories import make_campaign, make_execution
+from tests.planner import by_index_alone, on_new_pages
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -34,10 +35,9 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Any:
         from tests.factories import make_workspace
 
         with transaction.atomic():
+            on_new_pages("executions_delivery", "audiences_contact", "audiences_event", "audiences_listmembership")
             workspace = make_workspace()
             with connection.cursor() as cursor:
-                # Pages that other tests filled and emptied are no part of the picture.
-                cursor.execute("TRUNCATE executions_delivery")
                 cursor.execute(_CROWD, {"workspace": workspace.pk})
                 cursor.execute(_EVENTS, {"workspace": workspace.pk})
                 # As autovacuum does: new rows leave the list of what is yet to be indexed.
@@ -138,8 +138,7 @@ def test_past_campaigns_are_ranges_of_the_ledgers_key(crowd: Workspace) -> None:
     execution = make_execution(make_campaign(crowd, tags=["sale"]), state=State.FINISHED)
     ensure_partition(execution.launched_on)
     for named in ({"campaign_ids": [execution.campaign_id]}, {"tags": ["sale"]}):
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
+        by_index_alone()
         found = plan(crowd, {"type": "campaign", "operator": "received", **named})
         assert re.search(r"using executions_delivery_\d+_\d+_pkey on", found)
         assert re.search(r"Index Cond: .*launched_on = ANY .*execution_id = ANY ", found)
@@ -147,6 +146,5 @@ def test_past_campaigns_are_ranges_of_the_ledgers_key(crowd: Workspace) -> None:
 
 def test_the_frozen_are_found_by_their_key(crowd: Workspace) -> None:
     condition = frozen_sql(execution_id=1, segment_id=1, contact=Identifier("c"))
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+    by_index_alone()
     assert "executions_frozensegment_pkey" in plan_of(crowd, condition)

@@ -30,6 +30,7 @@ from providers.models import SandboxMessage
 from tests.api_client import Api
 from tests.executions.rows import make_execution
 from tests.factories import make_app, make_contact, make_event, make_list
+from tests.planner import on_new_pages
 from workspaces.models import AuditEntry, Workspace
 
 EMAIL = "ana@example.test"
@@ -117,16 +118,16 @@ def test_nothing_in_the_database_names_them_any_more(api: Api, ana: Contact, wor
 
 
 def test_the_outbox_is_asked_by_address(workspace: Workspace) -> None:
+    on_new_pages("providers_sandboxmessage")
     rows = [
         SandboxMessage(
             workspace_id=workspace.pk, delivery_id="1", type="email", address=f"{n}@example.test", content={}
         )
-        for n in range(300)
+        for n in range(3000)
     ]
     SandboxMessage.objects.bulk_create(rows)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE providers_sandboxmessage")
-        cursor.execute("SET LOCAL enable_seqscan = off")
     assert "sandbox_by_address" in handed_to(workspace_id=workspace.pk, values=[EMAIL, NAME]).explain()
 
 

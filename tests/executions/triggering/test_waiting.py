@@ -24,6 +24,7 @@ from tests.executions.triggering.events import EVENT, activate, activated, happe
 from tests.executions.triggering.test_promoting import end_the_hour, quiet_now
 from tests.executions.work import counts, deliver, drain_all
 from tests.factories import make_cap, make_contact, make_contacts
+from tests.planner import on_new_pages
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,6 +191,7 @@ def test_history_that_is_told_of_later_triggers_nothing(workspace: Workspace) ->
 
 
 def test_those_who_wait_for_their_delay_are_not_read_to_find_who_is_due(workspace: Workspace) -> None:
+    on_new_pages("audiences_triggerhit")
     activations = [activated(workspace, delay_seconds=HOUR) for _ in range(3)]
     for activation in activations:
         make_waiting(activation, 1_000)
