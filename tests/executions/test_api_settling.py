@@ -14,6 +14,7 @@ from workspaces.models import Workspace
 from workspaces.roles import Scope
 
 pytestmark = pytest.mark.django_db
+NOBODYS = "987654321-1-1"
 
 
 @pytest.fixture
@@ -146,13 +147,13 @@ def test_all_are_settled_and_then_retried(api: Api, ended: Execution) -> None:
         ({}, {"outcome", "delivery_ids"}),
         ({"outcome": "sent"}, {"delivery_ids"}),
         ({"outcome": "sent", "all": False}, {"delivery_ids"}),
-        ({"outcome": "sent", "all": True, "delivery_ids": ["1-1-1"]}, {"delivery_ids"}),
+        ({"outcome": "sent", "all": True, "delivery_ids": [NOBODYS]}, {"delivery_ids"}),
         ({"outcome": "sent", "delivery_ids": []}, {"delivery_ids"}),
         ({"outcome": "skipped", "all": True}, {"outcome"}),
         ({"outcome": "sent", "all": "yes"}, {"all"}),
         ({"outcome": "sent", "delivery_ids": [5]}, {"delivery_ids[0]"}),
-        ({"outcome": "sent", "delivery_ids": ["1-1-1"]}, {"delivery_ids[0]"}),
-        ({"outcome": "sent", "delivery_ids": ["1-1-1"] * 10_001}, {"delivery_ids"}),
+        ({"outcome": "sent", "delivery_ids": [NOBODYS]}, {"delivery_ids[0]"}),
+        ({"outcome": "sent", "delivery_ids": [NOBODYS] * 10_001}, {"delivery_ids"}),
         ({"outcome": "sent", "all": True, "note": "x" * 501}, {"note"}),
     ],
 )

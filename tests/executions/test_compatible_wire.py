@@ -184,7 +184,7 @@ def test_capping_is_said_in_many_words(api: Api, campaign: Campaign, people: str
         ({"data_source": "all", "type": "email"}, {"type": "wrong_type"}),
         ({"data_source": "all", "type": 5}, {"type": "wrong_type"}),
         (
-            {"data_source": "list", "list_id": 5, "type": "x", "frequency_capping": "x", "personalization": 5},
+            {"data_source": "list", "list_id": 987654321, "type": "x", "frequency_capping": "x", "personalization": 5},
             {
                 "list_id": "not_found",
                 "type": "wrong_type",
