@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.api_client import Api
@@ -21,6 +23,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 pytest_plugins = ["tests.running.fixtures"]
 instead_of_flush()
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,6 @@ from tests.factories import (
     make_template,
     make_trigger,
     make_upload,
-    number,
 )
 from workspaces.models import Workspace
 
@@ -43,5 +42,5 @@ def make_one_of_each(workspace: Workspace, mark: str) -> dict[str, Any]:
         "suppression_id": make_suppression(workspace, f"{mark.lower()}-stop@example.test").pk,
         "schedule_id": make_schedule(campaign).pk,
         "cap_id": make_cap(workspace, tag=mark[:25]).pk,
-        "quiet_id": make_quiet_hours(workspace, starts=500 + number() % 900).pk,
+        "quiet_id": make_quiet_hours(workspace, starts=500 + workspace.quiet_hours.count()).pk,
     }

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from tests.api.routes import Route, every_route, pairs
 from tests.api.rows import make_one_of_each
 from tests.api_client import Api
 from tests.factories import make_key, make_workspace
+from workspaces import authentication
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +42,12 @@ def full(shared_rows: None) -> Full:
 def empty(shared_rows: None) -> str:
     """A key of a workspace with nothing in it."""
     return make_key(make_workspace()).plain
+
+
+@pytest.fixture(autouse=True)
+def uses_are_noted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the database stands still in the file's transaction: after a minute each use would be noted anew."""
+    monkeypatch.setattr(authentication, "LAST_USED_EVERY", timedelta(days=1))
 
 
 @pytest.fixture
