@@ -1,7 +1,8 @@
 import psycopg
 import pytest
 
-from executions.delivery import draining, planning
+from executions.delivery import draining, lanes, planning
+from executions.delivery import turn as turns_work
 from executions.delivery.draining import drain
 from executions.delivery.heartbeat import beat
 from executions.delivery.lanes import Turn, begin_turn, end_lane, lost_turns, open_lanes
@@ -19,8 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def execution(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Execution:
-    """Planned: six people in three batches."""
+    """Planned: six people in three batches. However busy the machine is, no turn is over or lost before they are."""
     monkeypatch.setattr(planning, "BATCH_SIZE", 2)
+    monkeypatch.setattr(turns_work, "TURN_SECONDS", 600.0)
+    monkeypatch.setattr(lanes, "LOST_AFTER_SECONDS", 600)
     make_contacts(workspace, 6)
     execution = make_execution(workspace)
     plan(execution.pk)

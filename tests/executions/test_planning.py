@@ -9,7 +9,7 @@ from psycopg.sql import SQL
 
 from audiences.models import Address
 from audiences.sources import UnknownSource
-from executions.delivery import planning
+from executions.delivery import planning, steps
 from executions.delivery.finishing import finish_if_complete
 from executions.delivery.partitions import ensure_partition
 from executions.delivery.planning import Planned, plan
@@ -19,6 +19,14 @@ from tests.executions.rows import ledger, list_of, make_execution
 from tests.factories import make_address, make_contact, make_contacts, make_workspace
 from tests.planner import on_new_pages
 from workspaces.models import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns and leases end where a test ends them, and not because the machine is busy."""
+    monkeypatch.setattr(planning, "TURN_SECONDS", 600.0)
+    monkeypatch.setattr(planning, "PLAN_LEASE_SECONDS", 600)
+    monkeypatch.setattr(steps, "PLAN_LEASE_SECONDS", 600)
 
 
 def planned(execution: Execution) -> list[tuple[list[int], list[int]]]:
@@ -184,8 +192,10 @@ def test_a_plan_that_fails_says_why_and_waits_longer_each_time(
 ) -> None:
     make_contact(workspace)
     execution = make_execution(workspace, audience={"type": "horoscope"})
-    with pytest.raises(UnknownSource):
-        plan(execution.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "LEAST_PAUSE_SECONDS", 600)
+        with pytest.raises(UnknownSource):
+            plan(execution.pk)
     execution.refresh_from_db()
     reason = execution.state_reason
     assert reason and reason["code"] == "planning_failed" and "horoscope" in reason["message"]
