@@ -3,14 +3,15 @@
 import socket
 import threading
 
-from config.embedded.ports import free_port
-
 
 class PlainRelay:
     """On a port of its own, closed at first. `recipients` are those whose message was accepted, in order."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self._keeper = socket.socket()  # bound and never listening: the port stays ours while nobody is there
+        self._keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._keeper.bind(("127.0.0.1", 0))
+        self.port = int(self._keeper.getsockname()[1])
         self.recipients: list[str] = []
         self._left: int | None = None
         self._lock = threading.Lock()
@@ -34,6 +35,10 @@ class PlainRelay:
             gone, self._open = self._open, []
         for connection in gone:
             connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.go()
+        self._keeper.close()
 
     def _serve(self, listener: socket.socket) -> None:
         while True:
