@@ -115,7 +115,7 @@ def test_recovery_does_not_wait_for_a_worker_that_was_stopped_in_its_transaction
     expire(window.claim)
     with psycopg.connect(**connection_parameters()) as stopped:
         # So that a recoverer that waits does so for a while only.
-        stopped.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
+        stopped.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
         stopped.execute("SELECT FROM executions_batch WHERE id = %s FOR UPDATE", [window.claim.id])
         recover(runtime())
         assert Batch.objects.get(execution=execution).lease_token == window.claim.token

@@ -11,7 +11,7 @@ from campaigns.services import archive_campaign, update_campaign
 from common.authorship import SYSTEM
 from common.errors import Conflict
 from tests.executions.triggering.events import activate, make_triggered
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def test_a_change_waits_for_the_activation_and_is_refused(
         activate(campaign)
         thread.start()
         wait_until(somebody_waits, "the change waits for the activation")
-    thread.join(10)
+    thread.join(PATIENCE)
     assert refused == ["active"]
     campaign.refresh_from_db()
     assert campaign.state == "draft"
