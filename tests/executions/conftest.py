@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from executions.delivery import rates
+from executions.delivery import chunk, rates
 from executions.delivery.runtime import close_runtime
+from providers import buckets
 from tests.executions.work import forget_rates
 from tests.factories import make_contacts, make_list
 from workspaces.models import Workspace
@@ -20,6 +21,9 @@ def _engine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     settings.STATE_DIR = tmp_path
     monkeypatch.setattr(rates, "TIMEOUT_SECONDS", 30.0)  # a busy machine is no silent Valkey
     monkeypatch.setattr(rates.Rates, "_silent_until", 0.0)
+    monkeypatch.setattr(buckets, "READ_SECONDS", 30.0)
+    monkeypatch.setattr(buckets, "_silent_until", 0.0)
+    monkeypatch.setattr(chunk, "RENDER_SECONDS", 60.0)  # nor a template that is slow to render
     forget_rates()
     yield
     close_runtime()
