@@ -133,7 +133,7 @@ def test_strange_settlings_settle_nothing(staff: Staff, ended: Execution) -> Non
     client, path = staff(Role.LAUNCHER), f"{base(ended)}settle/"
     assert client.post(path, {"outcome": "skipped", "all": "1"}).status_code == 400
     assert "Choose deliveries first" in said(client.post(path, {"outcome": "sent"}, follow=True))
-    for strange in ("x", "1-1-1", "\0", "٣"):
+    for strange in ("x", f"{ended.pk + 1}-1-1", "\0", "٣"):
         body = {"outcome": "sent", "delivery": [strange], "confirmed": "1"}
         assert "no such delivery" in said(client.post(path, body, follow=True))
     assert len(unknown_ids(ended)) == 2
@@ -196,7 +196,7 @@ def test_strange_moves_move_nothing(staff: Staff, batch: Batch, other_workspace:
     client, path = staff(Role.LAUNCHER), f"{base(batch.execution)}batch/"
     for body in ({}, {"move": "release"}, {"move": "explode", "batch": batch.pk}, {"move": "release", "batch": "٣"}):
         assert client.post(path, body).status_code == 400
-    assert "no such batch" in said(client.post(path, {"move": "release", "batch": 9}, follow=True))
+    assert "no such batch" in said(client.post(path, {"move": "release", "batch": batch.pk + 1}, follow=True))
     assert staff(Role.EDITOR).post(path, {"move": "release", "batch": batch.pk}).status_code == 403
     stranger = signed_in(make_member(other_workspace, Role.ADMIN))
     assert stranger.post(path, {"move": "release", "batch": batch.pk}).status_code == 404
