@@ -16,6 +16,7 @@ from audiences.models import Address, Contact, Event
 from common.authorship import SYSTEM
 from tests.audiences.events.sdk_client import Sdk
 from tests.factories import make_app, make_contact, make_workspace
+from tests.waiting import PATIENCE
 from workspaces.models import App, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -385,7 +386,7 @@ def at_once(*runs: Callable[[], None]) -> None:
 
     def begin(run: Callable[[], None]) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE)
             run()
         except BaseException as error:
             failures.append(error)
@@ -396,7 +397,8 @@ def at_once(*runs: Callable[[], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "it has not come to an end"
     for failure in failures:
         raise failure
 

@@ -29,7 +29,7 @@ from tests.factories import (
     make_segment,
     make_workspace,
 )
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from workspaces.models import AuditEntry, Workspace
 
 SEGMENTS = "/api/v1/segments"
@@ -196,8 +196,8 @@ def test_a_launch_and_a_deletion_that_race_leave_no_execution_without_its_segmen
     launched, refused = threading.Event(), []
 
     def delete() -> None:
-        launched.wait(10)
         try:
+            assert launched.wait(PATIENCE)
             delete_segment(segment_id=made.pk, workspace_id=workspace.pk, actor=SYSTEM)
         except Conflict as error:
             refused.append(error.code)
@@ -211,7 +211,7 @@ def test_a_launch_and_a_deletion_that_race_leave_no_execution_without_its_segmen
         launch(campaign=campaign, request=request, actor=SYSTEM)
         launched.set()
         wait_until(_somebody_waits, "the deletion waits for the launch")
-    thread.join(10)
+    thread.join(PATIENCE)
     assert refused == ["in_use"]
     assert Segment.objects.filter(pk=made.pk).exists()
 
