@@ -35,7 +35,9 @@ def asked(query: str, given: str) -> Any:
         return cursor.fetchone()[0]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.none() | texts, max_size=5))
 @example(AWKWARD)
 def test_texts(values: list[str | None]) -> None:

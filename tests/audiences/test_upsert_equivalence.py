@@ -81,7 +81,9 @@ def apply(calls: list[list[Any]]) -> Any:
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(given_rows=st.lists(rows, max_size=8), cut=st.integers(0, 8))
 def test_one_call_is_as_good_as_many(given_rows: list[Any], cut: int) -> None:
     one_by_one = apply([[row] for row in given_rows])

@@ -63,7 +63,9 @@ conditions = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     bag=bags,
     asked=st.lists(conditions, min_size=20, max_size=60),
