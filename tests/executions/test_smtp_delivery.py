@@ -20,6 +20,7 @@ from providers.models import Kind, Provider
 from tests.executions.rows import make_execution
 from tests.executions.work import counts, deliver, drain_all
 from tests.factories import make_contacts, make_provider, make_workspace
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,7 +54,13 @@ def port() -> int:
 @pytest.fixture
 def execution(port: int) -> Execution:
     workspace = make_workspace(sandbox=False)
-    config = {"host": "127.0.0.1", "port": port, "security": "none", "connect_timeout": 1, "answer_timeout": 5}
+    config = {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+        "connect_timeout": PATIENCE,
+        "answer_timeout": PATIENCE,
+    }
     make_provider(workspace, Kind.SMTP, type="email", name="relay", config=config, connections=2)
     make_contacts(workspace, 20)
     execution = make_execution(workspace)
@@ -65,7 +72,7 @@ def execution(port: int) -> Execution:
 def mailbox(port: int) -> Iterator[Any]:
     """`listen()` opens it."""
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE)
     yield mailbox, controller.start
     controller.stop(no_assert=True)
 
@@ -104,7 +111,7 @@ def test_a_relay_that_is_too_slow_for_the_longest_round_is_told(
     monkeypatch.setattr(rounds, "LONGEST_ROUND_SECONDS", 0.1)
     runtime().rounds[execution.provider_id].seconds = 0.1
     box = Slow()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE)
     controller.start()
     try:
         drain_all(execution)
