@@ -60,6 +60,14 @@ def _have_taken(senders: list[Sender], goal: int) -> bool:
     return all(len(sender.taken) >= goal for sender in senders)
 
 
+def _failed(senders: list[Sender]) -> int:
+    return sum(sender.failed for sender in senders)
+
+
+def _have_failed_since(senders: list[Sender], before: int) -> bool:
+    return _failed(senders) > before
+
+
 def test_no_accepted_event_is_lost_when_the_web_server_is_killed(stack: Stack, workspace: Workspace) -> None:
     key = make_write_key(make_app(workspace, "shop-web")).key
     senders = [Sender(stack.url, key, name) for name in ("a", "b", "c")]
@@ -69,7 +77,9 @@ def test_no_accepted_event_is_lost_when_the_web_server_is_killed(stack: Stack, w
         for kill in range(1, KILLS + 1):
             goal = kill * 5 * BATCH
             wait_until(partial(_have_taken, senders, goal), "batches are taken")
+            before = _failed(senders)
             stack.web.kill()
+            wait_until(partial(_have_failed_since, senders, before), "somebody has noticed")
             stack.web.start()
             stack.wait_for_web()
     finally:
@@ -79,6 +89,6 @@ def test_no_accepted_event_is_lost_when_the_web_server_is_killed(stack: Stack, w
             sender.join()
     taken = set.union(*(sender.taken for sender in senders))
     kept = list(Event.objects.filter(workspace_id=workspace.pk).values_list("message_id", flat=True))
-    assert sum(sender.failed for sender in senders) >= 1
+    assert _failed(senders) >= KILLS
     assert taken <= set(kept)
     assert len(kept) == len(set(kept))

@@ -1,9 +1,11 @@
 """Files of contacts, imported by a real worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 
 from audiences.imports import LEASE
@@ -66,6 +68,15 @@ def as_parquet() -> bytes:
     return parquet_of({name: [row[place] for row in ROWS] for place, name in enumerate(names)})
 
 
+@contextmanager
+def held_up(workspace: Workspace, external_id: str) -> Iterator[None]:
+    """Whoever imports this contact waits: somebody is making it at the same time, and takes it back in the end."""
+    with transaction.atomic():
+        Contact.objects.create(workspace=workspace, external_id=external_id)
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.mark.parametrize(
     ("make", "media"),
     [
@@ -78,10 +89,11 @@ def test_an_import_whose_worker_is_killed_is_gone_on_with(
     client: Client, workspace: Workspace, stack: Stack, make: Callable[[], bytes], media: str
 ) -> None:
     count = COUNT
-    made = uploaded(client, make(), media=media)
-    upload = Upload.objects.filter(pk=made["upload_id"])
-    wait_until(lambda: upload.get().rows_read > 0, "the first chunk is in", explain=stack.worker.tail)
-    stack.worker.kill()
+    with held_up(workspace, ROWS[-2][0]):
+        made = uploaded(client, make(), media=media)
+        upload = Upload.objects.filter(pk=made["upload_id"])
+        wait_until(lambda: upload.get().rows_read > 0, "the first chunk is in", explain=stack.worker.tail)
+        stack.worker.kill()
     stopped = upload.get()
     assert stopped.state == "importing" and 0 < stopped.rows_read < count
     assert stopped.rows_read == Contact.objects.filter(workspace=workspace).count()

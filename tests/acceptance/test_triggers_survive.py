@@ -31,6 +31,8 @@ def test_an_accepted_event_is_sent_upon_once_though_processes_are_killed(
         for number, kill in enumerate(kills, 1):
             wait_until(partial(_has_taken, sender, number * GOAL), f"{number * GOAL} events are taken")
             kill()
+            if stack.web.popen is None:
+                wait_until(lambda: sender.failed, "a call has failed")
             for process in (stack.worker, stack.web):
                 if process.popen is None:
                     process.start()

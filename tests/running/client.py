@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ENDED = ("finished", "cancelled", "failed", "rejected")
 
@@ -54,7 +54,7 @@ class Client:
     def execution(self, execution_id: int) -> Any:
         return self.ok("GET", f"/api/v1/executions/{execution_id}")
 
-    def wait_for(self, execution_id: int, *states: str, within: float = 60.0) -> Any:
+    def wait_for(self, execution_id: int, *states: str, within: float = PATIENCE) -> Any:
         """The execution once it is in one of the states; in any that ends it when none is named."""
         wanted = states or ENDED
 

@@ -1,6 +1,7 @@
 """A real SMTP receiver that keeps every message it accepted."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from config.embedded.ports import free_port
+from tests.waiting import PATIENCE
 
 
 class Mailbox:
@@ -21,7 +23,7 @@ class Mailbox:
         self._raw: dict[str, list[bytes]] = defaultdict(list)
         self._holding = threading.Event()
         self.delay = 0.0
-        self._most: int | None = None
+        self._most: float = math.inf
         self._seen = -1
         self._since = 0.0
         self.port = free_port()
@@ -29,7 +31,7 @@ class Mailbox:
 
     def start(self) -> None:
         """Also again after a stop, on the same port."""
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE)
         self._controller.start()
 
     def stop(self) -> None:
@@ -42,7 +44,7 @@ class Mailbox:
         self._most = most
 
     def go_on(self) -> None:
-        self._most = None
+        self._most = math.inf
 
     def hold(self) -> None:
         self._holding.set()
@@ -54,7 +56,7 @@ class Mailbox:
         if self._holding.is_set():
             return "451 4.3.2 Not now"
         await asyncio.sleep(self.delay)
-        while self._most is not None and self.count >= self._most:  # noqa: ASYNC110 -- told by another thread
+        while self.count >= self._most:  # noqa: ASYNC110 -- told by another thread
             await asyncio.sleep(0.01)
         with self._lock:
             for recipient in envelope.rcpt_tos:
