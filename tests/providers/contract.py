@@ -32,6 +32,15 @@ def run[T](coroutine: Coroutine[Any, Any, T], loop: str = "uvloop") -> T:
         return runner.run(asyncio.wait_for(coroutine, LONG * 2))
 
 
+class ShiftedLoop(asyncio.SelectorEventLoop):
+    """Its clock goes forward when a test says so."""
+
+    shift = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.shift
+
+
 class Journal:
     """A journal that remembers all that was ever written to it."""
 

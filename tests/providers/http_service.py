@@ -14,7 +14,9 @@ from typing import Any
 from providers.contract import Message, ProviderSettings
 from providers.http.http import HttpAdapter
 from providers.json_message import JsonSkeleton
-from tests.providers.contract import Sent, closing, run, send
+from tests.providers.contract import LONG, Sent, ShiftedLoop, closing, run, send
+
+ANSWER_TIMEOUT = LONG
 
 
 class Act(Enum):
@@ -142,14 +144,28 @@ def open_http(settings: ProviderSettings) -> HttpAdapter:
     return HttpAdapter.batch(settings) if settings.kind == "http_batch" else HttpAdapter.single(settings)
 
 
-def deliver(service: Service, messages: Sequence[Message], *, seconds: float = 30.0, **config: Any) -> Sent:
+def deliver(service: Service, messages: Sequence[Message], **config: Any) -> Sent:
     """One chunk, over one connection unless told otherwise."""
+    return run(_delivery(service, messages, **config))
 
-    async def scenario() -> Sent:
-        async with service.listening(), closing(open_http(settings(service.port, **config))) as adapter:
-            return await send(adapter, messages, seconds=seconds)
 
-    return run(scenario())
+def deliver_in_vain(service: Service, messages: Sequence[Message], **config: Any) -> Sent:
+    """The time of an answer is over as soon as the service's script has one: it is waited for by the clock alone."""
+    loop, scripted = ShiftedLoop(), service.script
+
+    def late(request: Request, n: int) -> Reply | None:
+        said = scripted(request, n)
+        loop.shift += 0 if said is None else ANSWER_TIMEOUT
+        return said
+
+    service.script = late
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(_delivery(service, messages, answer_timeout=ANSWER_TIMEOUT, **config))
+
+
+async def _delivery(service: Service, messages: Sequence[Message], **config: Any) -> Sent:
+    async with service.listening(), closing(open_http(settings(service.port, **config))) as adapter:
+        return await send(adapter, messages, seconds=LONG * 10)
 
 
 def text(index: int, **content: Any) -> Message:

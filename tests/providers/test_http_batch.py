@@ -17,6 +17,7 @@ from tests.providers.http_service import (
     Script,
     Service,
     deliver,
+    deliver_in_vain,
     open_http,
     reply,
     settings,
@@ -164,7 +165,7 @@ def test_a_batch_without_an_answer_is_in_doubt_and_no_other_is_put_there(said: R
 
 def test_a_batch_that_is_never_answered_is_in_doubt() -> None:
     service = Service(lambda request, n: Act.SILENCE)
-    sent = batch(service, 20, batch_size=10, answer_timeout=0.2)
+    sent = deliver_in_vain(service, texts(20), kind="http_batch", batch_size=10)
     assert sent.verdicts == [UNKNOWN] * 10 + [UNAVAILABLE] * 10
 
 

@@ -9,6 +9,7 @@ from providers.contract import HANDED_OVER, Verdict
 from tests.providers.contract import LOOPS, Journal, Sent, closing, run, send
 from tests.providers.emails import email
 from tests.providers.http_service import (
+    ANSWER_TIMEOUT,
     OK,
     Act,
     Reply,
@@ -16,6 +17,7 @@ from tests.providers.http_service import (
     Script,
     Service,
     deliver,
+    deliver_in_vain,
     open_http,
     reply,
     settings,
@@ -177,9 +179,9 @@ def test_a_connection_lost_before_the_answer_leaves_that_message_in_doubt(act: A
 
 def test_a_service_that_never_answers_is_left_alone() -> None:
     service = Service(nth(3, Act.SILENCE))
-    sent = deliver(service, texts(6), answer_timeout=0.5)
+    sent = deliver_in_vain(service, texts(6))
     assert sent.verdicts == [SENT, SENT, UNKNOWN, *[UNAVAILABLE] * 3]
-    assert "gave no answer within 0.5 s" in (sent.results[2].response or "")
+    assert f"gave no answer within {ANSWER_TIMEOUT:g} s" in (sent.results[2].response or "")
 
 
 @pytest.mark.parametrize("act", [Act.CLOSE, Act.RESET])
@@ -221,7 +223,7 @@ def test_an_answer_that_is_cut_short_has_said_its_status(said: str, verdict: Ver
 
 def test_an_answer_that_never_ends_has_said_its_status() -> None:
     endless = Service(always("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut"))
-    assert deliver(endless, texts(2), answer_timeout=0.5).verdicts == [SENT, SENT]
+    assert deliver_in_vain(endless, texts(2)).verdicts == [SENT, SENT]
     huge = Service(always(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000))
     sent = deliver(huge, texts(2))
     assert sent.verdicts == [SENT, SENT] and len(sent.results[0].response or "") == 500

@@ -8,10 +8,10 @@ import pytest
 from providers.contract import HANDED_OVER, Verdict
 from providers.email.smtp import SmtpAdapter
 from providers.email.smtp_config import Security, SmtpConfig
-from tests.providers.contract import LONG, LOOPS, Sent, closing, run, send
+from tests.providers.contract import LONG, LOOPS, Sent, ShiftedLoop, closing, run, send
 from tests.providers.emails import email, emails
 from tests.providers.receiver import CHUNKED, PIPELINED, Act, Receiver, Reply
-from tests.providers.relay import WAYS, ShiftedLoop, deliver, every_way, script
+from tests.providers.relay import WAYS, deliver, every_way, script
 
 
 @every_way
