@@ -3,6 +3,8 @@
 import datetime
 import math
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow
@@ -177,8 +179,12 @@ def test_a_file_that_needs_too_much_memory_ends_the_child_alone(make: Make, monk
     assert upload.state == "failed" and "memory" in upload.error
 
 
-def test_a_child_that_falls_silent_is_ended(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_table, "PATIENCE_SECONDS", 0.0)
+def test_a_child_that_falls_silent_is_ended(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 3600\n")
+    silent.chmod(0o700)
+    monkeypatch.setattr(parquet_table, "sys", SimpleNamespace(executable=str(silent)))
+    monkeypatch.setattr(parquet_table, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(Invalid) as caught:
         make(parquet_of({"external_id": ["1"]}), "people.parquet")
     assert "gave no row" in caught.value.errors[0].message
