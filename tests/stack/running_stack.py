@@ -104,7 +104,7 @@ class RunningStack:
     def web(self) -> Any:
         """What the web process answers; None while it does not."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=PATIENCE) as answer:
                 return json.loads(answer.read())
         except OSError:
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded import keeper
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 STUBBORN = "trap '' TERM; echo $$ > {pid}; while :; do sleep 600; done"
 FAMILY = "sleep 600 & sleep 600 & echo $$ > {pid}; wait"
@@ -18,7 +18,7 @@ RUNAWAY = "setsid sh -c 'echo $$ > {pid}; exec sleep 600' & wait"
 
 
 class Kept:
-    def __init__(self, folder: Path, script: str, *, grace: float = 30):
+    def __init__(self, folder: Path, script: str, *, grace: float = 600):
         self.pid_file = folder / "pid"
         command = ["sh", "-c", script.replace("{pid}", str(self.pid_file))]
         argv = [sys.executable, "-I", "-S", keeper.__file__, str(int(signal.SIGTERM)), str(grace), "-", *command]
@@ -51,17 +51,17 @@ def keep(tmp_path: Path) -> Iterator[Callable[..., Kept]]:
 
     yield start
     for kept in made:
-        kept.process.communicate(timeout=30)
+        kept.process.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137)])
 def test_answers_the_exit_code_of_its_command(keep: Callable[..., Kept], script: str, code: int) -> None:
-    assert keep(script).process.wait(30) == code
+    assert keep(script).process.wait(PATIENCE) == code
 
 
 def test_names_a_program_that_is_not_there(keep: Callable[..., Kept], tmp_path: Path) -> None:
     argv = [sys.executable, "-I", "-S", keeper.__file__, "15", "1", "-", str(tmp_path / "absent")]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 127
     assert str(tmp_path / "absent") in done.stderr
 
@@ -70,7 +70,7 @@ def test_names_a_program_that_is_not_there(keep: Callable[..., Kept], tmp_path: 
 def test_a_gone_supervisor_ends_the_whole_family(keep: Callable[..., Kept], script: str) -> None:
     kept = keep(script)
     kept.settle()
-    kept.process.communicate(timeout=30)
+    kept.process.communicate(timeout=PATIENCE)
     assert kept.left() == []
 
 
@@ -79,7 +79,7 @@ def test_being_asked_ends_the_whole_family(keep: Callable[..., Kept], script: st
     kept = keep(script)
     kept.settle()
     kept.say(b"s")
-    kept.process.wait(30)
+    kept.process.wait(PATIENCE)
     assert kept.left() == []
 
 
@@ -87,7 +87,7 @@ def test_a_stubborn_command_is_killed_after_its_grace(keep: Callable[..., Kept])
     kept = keep(STUBBORN, grace=0.2)
     kept.settle()
     kept.say(b"s")
-    assert kept.process.wait(30) == 137
+    assert kept.process.wait(PATIENCE) == 137
     assert kept.left() == []
 
 
@@ -96,14 +96,14 @@ def test_a_second_word_does_not_wait_for_the_grace(keep: Callable[..., Kept]) ->
     kept.settle()
     kept.say(b"s")
     kept.say(b"k")
-    assert kept.process.wait(30) == 137
+    assert kept.process.wait(PATIENCE) == 137
 
 
 def test_a_killed_command_takes_its_children_along(keep: Callable[..., Kept]) -> None:
     kept = keep(FAMILY)
     kept.settle()
     os.kill(int(kept.pid_file.read_text()), signal.SIGKILL)
-    assert kept.process.wait(30) == 137
+    assert kept.process.wait(PATIENCE) == 137
     assert kept.left() == []
 
 
@@ -111,7 +111,7 @@ def test_a_plain_kill_of_the_keeper_ends_its_command(keep: Callable[..., Kept]) 
     kept = keep(FAMILY)
     kept.settle()
     kept.process.terminate()
-    kept.process.wait(30)
+    kept.process.wait(PATIENCE)
     assert kept.left() == []
 
 

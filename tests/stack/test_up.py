@@ -1,5 +1,6 @@
 """`make up`: the real supervisor, PostgreSQL and Valkey, with stand-ins for the product's processes."""
 
+import shutil
 import signal
 import socket
 import stat
@@ -116,11 +117,17 @@ def test_starts_again_right_after_being_killed(stack: RunningStack) -> None:
 
 
 def test_being_stopped_while_starting_leaves_nobody_behind(new_stack: RunningStack) -> None:
-    new_stack.begin()
-    wait_until(lambda: new_stack.pid_of("initdb"), "the cluster is being made")
-    new_stack.send(signal.SIGINT)
-    assert new_stack.wait() == 130
-    assert new_stack.survivors() == set()
+    code = 0
+    for _ in range(10):  # where it was ready before this process saw it begin, once more from nothing
+        shutil.rmtree(new_stack.folder, ignore_errors=True)
+        new_stack.begin()
+        wait_until(lambda: new_stack.pid_of("initdb") or "ready at" in new_stack.said(), "the cluster is being made")
+        new_stack.send(signal.SIGINT)
+        code = new_stack.wait()
+        assert new_stack.survivors() == set()
+        if code:
+            break
+    assert code == 130
     assert "ready at" in new_stack.start().said()
 
 
