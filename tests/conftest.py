@@ -10,9 +10,11 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
+from templates_registry.liquid import child
 from tests.api_client import Api
 from tests.emptying import instead_of_flush
 from tests.factories import make_workspace
+from tests.waiting import PATIENCE
 from workspaces.models import Workspace
 
 
@@ -42,6 +44,14 @@ def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         WHITENOISE_USE_FINDERS=False,  # each test client would look for all of them again
     ):
         yield state
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience_with_children() -> Iterator[None]:
+    """A template's child is stopped by its CPU time; a machine that is busy with other tests may let it wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "WALL_SECONDS", PATIENCE)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import segment.analytics.client
 from audiences.models import Address, Contact, Event
 from tests.factories import make_app, make_write_key
 from tests.running.processes import Stack
+from tests.waiting import PATIENCE
 from workspaces.models import Workspace
 
 Made = Callable[..., Any]
@@ -30,7 +31,12 @@ def sdk(request: pytest.FixtureRequest, stack: Stack, write_key: str) -> Any:
     name, packed = request.param
     errors: list[Any] = []
     client = SDKS[name](
-        write_key, host=stack.url, gzip=packed, on_error=lambda error, items: errors.append(error), max_retries=0
+        write_key,
+        host=stack.url,
+        gzip=packed,
+        on_error=lambda error, items: errors.append(error),
+        max_retries=0,
+        timeout=PATIENCE,
     )
     client.told_errors = errors
     return client

@@ -1,5 +1,6 @@
 """What surrounds a campaign: keys, the banner, and the page behind an unsubscribe link."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -26,9 +27,12 @@ def test_an_api_key_is_shown_once_and_opens_the_api(admin: Page, stack: Stack, p
     assert Client(stack.url, key).ok("GET", "/api/v1/campaigns")["results"] == []
     admin.get_by_role("link", name="I have copied it").click()
     admin.get_by_role("link", name="Backend").click()
+    expect(admin).to_have_url(re.compile("/change/"))
     expect(admin.locator("#content")).to_contain_text("Backend")
     assert key not in admin.content()
     open_from_menu(admin, "API keys")
+    expect(admin).not_to_have_url(re.compile("/change/"))
+    expect(admin.locator("#content")).to_contain_text("Backend")
     assert key not in admin.content()
 
 
