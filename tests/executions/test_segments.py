@@ -20,11 +20,17 @@ from executions.models import Batch, Execution, FrozenSegment
 from executions.states import State
 from tests.api_client import Api
 from tests.factories import make_campaign, make_contact, make_contacts, make_list, make_segment
+from tests.waiting import PATIENCE
 from workspaces.models import Workspace
 
 PRO: dict[str, Any] = {
     "type": "attribute", "name": "plan", "value_type": "text", "operator": "equals", "value": "pro",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "TURN_SECONDS", PATIENCE)
 
 
 def launched(workspace: Workspace, audience: dict[str, Any], **fields: Any) -> Execution:

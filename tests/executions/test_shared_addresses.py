@@ -13,6 +13,7 @@ from executions.delivery.planning import Planned, plan
 from executions.models import Batch, Execution, SharedAddress
 from tests.executions.rows import ledger, make_execution
 from tests.factories import make_address, make_app, make_contact, make_contacts, make_list, make_workspace
+from tests.waiting import PATIENCE
 from workspaces.models import Workspace
 
 SHARED = "same@example.test"
@@ -30,6 +31,7 @@ def workspace() -> Workspace:
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_addresses, "PROBE_COST", 10_000 - request.param)
     monkeypatch.setattr(planning, "PAGE_CONTACTS", 1)
+    monkeypatch.setattr(planning, "TURN_SECONDS", PATIENCE)
 
 
 def plan_with(execution: Execution, after_page: int, change: Callable[[], object]) -> None:

@@ -41,6 +41,7 @@ def to_a_segment() -> Execution:
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Execution]:
     """The table that the long step writes into."""
     monkeypatch.setattr(planning, "PAGE_CONTACTS", 1)
+    monkeypatch.setattr(planning, "TURN_SECONDS", PATIENCE)  # the long step is none of its turn
     monkeypatch.setattr(shared_addresses, "PROBE_COST", 10_000)
     table, make = request.param
     return table, make()
