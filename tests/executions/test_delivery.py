@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from audiences.models import Address, Suppression
 from audiences.unsubscribe import preferences_url, read_token
-from executions.delivery import chunk, planning
+from executions.delivery import breaker, chunk, planning
 from executions.delivery.draining import drain
 from executions.delivery.lanes import open_lanes
 from executions.delivery.planning import plan
@@ -220,7 +220,9 @@ def test_no_answer_is_sent_again_where_the_campaign_says_so(workspace: Workspace
     assert {message.delivery_id for message in outbox(execution)} == {outbox(execution)[0].delivery_id}
 
 
-def test_a_provider_that_takes_nothing_is_waited_for(workspace: Workspace) -> None:
+def test_a_provider_that_takes_nothing_is_waited_for(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "FIRST_PAUSE_SECONDS", 600)
+    monkeypatch.setattr(breaker, "LONGEST_PAUSE_SECONDS", 600)
     rules(workspace, example="unavailable")
     make_contacts(workspace, 3)
     execution = deliver(make_execution(workspace))
