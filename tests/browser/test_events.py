@@ -13,7 +13,7 @@ from workspaces.models import Workspace
 def send(stack: Stack, key: str, **event: object) -> None:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{stack.url}/api/v1/events", json.dumps(event).encode(), headers, method="POST")
-    urllib.request.urlopen(request, timeout=20).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def test_events_appear_as_they_arrive(admin: Page, stack: Stack, workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from audiences.models import Segment
@@ -65,6 +66,7 @@ def test_the_builder_works_by_keyboard_alone(admin: Page, workspace: Workspace) 
     make_contacts(workspace, 2, attributes={"plan": "pro"})
     make_contacts(workspace, 1, attributes={"plan": "basic"})
     admin.goto("/admin/audiences/segment/add/")
+    expect(admin.locator(".v-rule-leaf")).to_be_visible()  # drawn once the server has said which names are in use
     name = admin.locator("#id_name")
     name.focus()
     keys = admin.keyboard
@@ -73,6 +75,8 @@ def test_the_builder_works_by_keyboard_alone(admin: Page, workspace: Workspace) 
         keys.press("Tab")
         if admin.evaluate("document.activeElement.dataset.name") == "mode":
             break
+    else:
+        pytest.fail("the rule can't be reached by Tab")
     keys.press("ArrowDown")  # any of these
     keys.press("Tab")
     keys.type("plan")
