@@ -61,8 +61,10 @@ def test_cancelled_everyone_left_is_skipped(under_way: Page, slow_relay: Mailbox
 
 @pytest.fixture
 def slow_relay(workspace: Workspace, mailbox: Mailbox) -> Mailbox:
-    """Email of the workspace goes to a receiver that has had enough after ten messages, for now."""
+    """Email of the workspace goes to a receiver that has had enough after ten messages, for now; and then takes more
+    time than the half second for which a worker hands over before it looks again whether it should."""
     mailbox.wait_after(10)
+    mailbox.delay = 0.02
     config = {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}
     make_provider(workspace, kind="smtp", type="email", name="relay", config=config)
     return mailbox
