@@ -18,7 +18,7 @@ from tests.factories import make_contacts, make_template
 from tests.running.client import Client
 from tests.running.mailbox import Mailbox
 from tests.running.processes import Stack
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from workspaces.models import Workspace
 
 PEOPLE = 600
@@ -134,7 +134,7 @@ def _unsubscribe(link: str) -> None:
     """As a mail client does: RFC 8058, section 3.2."""
     body = b"List-Unsubscribe=One-Click"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    with urlopen(Request(link, body, headers, method="POST"), timeout=20) as answer:
+    with urlopen(Request(link, body, headers, method="POST"), timeout=PATIENCE) as answer:
         assert answer.status == 200
 
 

@@ -81,7 +81,13 @@ def test_many_go_in_batches_and_each_arrives_once(sdk: Any, workspace: Workspace
 @pytest.mark.parametrize("name", SDKS)
 def test_a_wrong_key_is_an_error_that_the_sdk_is_told(name: str, stack: Stack, workspace: Workspace) -> None:
     errors: list[Any] = []
-    client = SDKS[name]("wk_wrong", host=stack.url, on_error=lambda error, items: errors.append(error), max_retries=0)
+    client = SDKS[name](
+        "wk_wrong",
+        host=stack.url,
+        on_error=lambda error, items: errors.append(error),
+        max_retries=0,
+        timeout=PATIENCE,
+    )
     client.track(event="a", user_id="user-1")
     client.shutdown()
     assert [error.status for error in errors] == [401]

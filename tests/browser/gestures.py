@@ -12,6 +12,12 @@ def write(field: Locator, text: str) -> None:
     field.page.keyboard.insert_text(text)
 
 
+def follow(link: Locator) -> None:
+    """Clicks what leads to another page, and waits until that page's scripts hear what is done there."""
+    with link.page.expect_navigation():
+        link.click()
+
+
 def open_from_menu(page: Page, name: str) -> None:
     page.locator(f"#nav-sidebar a:has(:text-is('{name}'))").click()
 
@@ -23,7 +29,7 @@ def add_from_menu(page: Page, name: str, thing: str) -> None:
 
 
 def save(page: Page) -> None:
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
 
 
 def pick(page: Page, field: str, words: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from audiences.models import Address, Contact, Event
+from tests.browser.conftest import PATIENCE
 from tests.factories import make_app, make_write_key
 from tests.running import npm
 from tests.running.processes import Stack
@@ -54,6 +55,7 @@ def test_what_a_visitor_does_arrives_and_is_theirs_once_they_sign_in(
     troubles: list[str] = []
     hosts: set[str | None] = set()
     with chromium.new_context() as context:
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("requestfailed", lambda request: troubles.append(f"{request.url}: {request.failure}"))
@@ -64,7 +66,9 @@ def test_what_a_visitor_does_arrives_and_is_theirs_once_they_sign_in(
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("button", name="Buy").click()
         wait_until(lambda: arrived("identify", "order_placed"), "the order arrives", explain=lambda: str(troubles))
-        page.evaluate(BEACON, [f"{stack.url}/v1/track", key])
+        track = f"{stack.url}/v1/track"
+        with page.expect_request_finished(lambda request: request.url == track and request.method == "POST"):
+            page.evaluate(BEACON, [track, key])
         wait_until(lambda: arrived("left"), "what is sent while leaving arrives", explain=lambda: str(troubles))
     assert troubles == []
     assert hosts <= {"127.0.0.1", None}, "the SDK told somebody else"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page, expect
 
 from executions.models import Execution, FrequencyCap, Schedule
-from tests.browser.gestures import write
+from tests.browser.gestures import follow, write
 from tests.factories import make_campaign, make_contacts, make_list
 from workspaces.models import Workspace
 
@@ -100,4 +100,4 @@ def test_what_is_wrong_is_said_where_it_is_wrong(admin: Page, workspace: Workspa
 
 def _open(page: Page, campaign_id: int) -> None:
     page.goto(f"/admin/campaigns/campaign/{campaign_id}/")
-    page.get_by_role("link", name="Review and launch").click()
+    follow(page.get_by_role("link", name="Review and launch"))

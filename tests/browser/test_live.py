@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.gestures import stay, stayed
+from tests.browser.gestures import follow, stay, stayed
 from tests.factories import make_campaign, make_contacts, make_provider
 from tests.running.mailbox import Mailbox
 from tests.waiting import wait_until
@@ -24,7 +24,7 @@ def under_way(admin: Page, workspace: Workspace, slow_relay: Mailbox) -> Page:
     admin.goto(f"/admin/campaigns/campaign/{campaign.pk}/launch/")
     admin.get_by_label("Everyone in").check()
     expect(admin.locator("[data-review] .v-good")).to_have_text(str(PEOPLE))
-    admin.get_by_role("button", name="Launch", exact=True).click()
+    follow(admin.get_by_role("button", name="Launch", exact=True))
     stay(admin.locator("[data-live=state]"))
     wait_until(lambda: slow_relay.count >= 10, "the first messages arrived")
     return admin

@@ -8,8 +8,7 @@ import pytest
 
 from tests.chaos.background import Background
 from tests.chaos.proxy import Mode, Proxy
-
-PATIENCE = 20.0
+from tests.waiting import PATIENCE
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,6 +19,7 @@ from tests.providers.certificates import Certificate, self_signed
 from tests.providers.contract import LOOPS, Sent, closing, run, send
 from tests.providers.emails import emails
 from tests.providers.receiver import PIPELINED, Act, Receiver, Reply
+from tests.waiting import PATIENCE
 
 
 class Inbox:
@@ -60,7 +61,7 @@ def listening(inbox: Inbox, *, tls: ssl.SSLContext | None = None, **options: Any
 
     thread = Thread(target=asyncio.run, args=[serve()])
     thread.start()
-    port, stop = started.result(timeout=30)
+    port, stop = started.result(timeout=PATIENCE)
     try:
         yield port
     finally:

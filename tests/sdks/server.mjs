@@ -2,7 +2,7 @@
 import { Analytics } from '@segment/analytics-node'
 
 const [host, writeKey] = process.argv.slice(2)
-const analytics = new Analytics({ host, writeKey, maxRetries: 0, flushAt: 5 })
+const analytics = new Analytics({ host, writeKey, maxRetries: 0, flushAt: 5, httpRequestTimeout: 60000 })
 const errors = []
 analytics.on('error', (error) => errors.push(String(error.reason ?? error.code)))
 
@@ -16,5 +16,5 @@ analytics.alias({ previousId: 'n-1', userId: 'user-1' })
 for (let number = 0; number < 40; number++) {
   analytics.track({ userId: 'user-1', event: `counted ${number}` })
 }
-await analytics.closeAndFlush({ timeout: 20000 })
+await analytics.closeAndFlush({ timeout: 90000 })
 console.log(JSON.stringify(errors))
